@@ -1,0 +1,50 @@
+/**
+ * The five kinds of error Fovea raises. One grammar for all of them:
+ * `Cannot ⟨action⟩ [at ⟨layer path⟩]: ⟨what is⟩, ⟨what is wanted⟩`, without a final period.
+ */
+
+/** Shapes that do not fit, found when an operation is applied, at the caller's line. */
+export class ShapeError extends TypeError {
+  override name = "ShapeError";
+}
+
+/** A file that is broken, hostile or of another kind than its name says. */
+export class DataError extends SyntaxError {
+  override name = "DataError";
+  /** File the data came from, where known. */
+  readonly file?: string;
+  /** @param options `file` is the file the data came from */
+  constructor(message: string, options: ErrorOptions & { file?: string } = {}) {
+    super(message, options);
+    this.file = options.file;
+  }
+}
+
+/** A checkpoint whose keys, shapes or version do not fit the model. */
+export class CheckpointError extends Error {
+  override name = "CheckpointError";
+  /** The tensor at fault, by its path in the file. */
+  readonly key?: string;
+  /** @param options `key` is the tensor at fault */
+  constructor(message: string, options: ErrorOptions & { key?: string } = {}) {
+    super(message, options);
+    this.key = options.key;
+  }
+}
+
+/** No adapter, a lost device, a missing feature, or a limit that a shape exceeds. */
+export class DeviceError extends Error {
+  override name = "DeviceError";
+}
+
+/** A wrong option, configuration or permission: the user can mend it at the command line. */
+export class UsageError extends Error {
+  override name = "UsageError";
+  /** What to type instead. */
+  readonly hint?: string;
+  /** @param options `hint` is what to type instead */
+  constructor(message: string, options: ErrorOptions & { hint?: string } = {}) {
+    super(message, options);
+    this.hint = options.hint;
+  }
+}

@@ -1,0 +1,97 @@
+/** How a macro operation lowers itself: as WGSL passes, or as calls of WASM exports. */
+
+/** One of the buffers of a step: the k-th input, output or scratch buffer of the operation. */
+export interface Ref {
+  readonly of: "input" | "output" | "scratch";
+  readonly index: number;
+}
+
+/** The k-th input of the operation. */
+export const inputRef = (index: number): Ref => ({ of: "input", index });
+/** The k-th output of the operation. */
+export const outputRef = (index: number): Ref => ({ of: "output", index });
+/** The k-th scratch buffer, as listed in the program. */
+export const scratchRef = (index: number): Ref => ({ of: "scratch", index });
+
+/** A storage buffer as a WGSL pass sees it. */
+export interface Binding {
+  /** Name of the WGSL variable: `x, w, y` as in the formulas. */
+  readonly name: string;
+  readonly ref: Ref;
+  /** WGSL element type: `f32`, `vec4f`, `u32`, `i32`. */
+  readonly type: string;
+  readonly access: "read" | "read_write";
+}
+
+/** A dispatch of one compute shader. */
+export interface WgslPass {
+  /** `op/variant[key]`, such as `conv2d/direct[3x3 s1 16→16]`. */
+  readonly label: string;
+  /** WGSL without the buffer declarations; the entry point is `main`. */
+  readonly code: string;
+  readonly bindings: readonly Binding[];
+  /** Workgroups along x, y, z, at most 65,535 each. */
+  readonly groups: readonly [number, number, number];
+}
+
+/** All passes of one operation, in order. */
+export interface WgslProgram {
+  /** Bytes of each scratch buffer; it is dead after the last pass. */
+  readonly scratch?: readonly number[];
+  readonly passes: readonly WgslPass[];
+}
+
+/** An argument of a WASM export: a buffer, a number, or words laid out in memory beforehand. */
+export type Operand = Ref | number | { readonly ints: readonly number[] } | {
+  readonly floats: readonly number[];
+};
+
+/** A call of one export of the tensor module. `ops/kernels.ts` makes these, typed. */
+export interface WasmCall {
+  readonly kernel: string;
+  readonly args: readonly Operand[];
+}
+
+/** All calls of one operation, in order. */
+export interface WasmProgram {
+  /** Bytes of each scratch buffer; it is dead after the last call. */
+  readonly scratch?: readonly number[];
+  readonly calls: readonly WasmCall[];
+}
+
+/** A read-only binding of the k-th input. */
+export const reads = (name: string, index: number, type = "f32"): Binding => ({
+  name,
+  ref: inputRef(index),
+  type,
+  access: "read",
+});
+
+/** A writable binding of the k-th output. */
+export const writes = (name: string, index = 0, type = "f32"): Binding => ({
+  name,
+  ref: outputRef(index),
+  type,
+  access: "read_write",
+});
+
+/** Most workgroups along one axis, and most invocations of one workgroup, that WebGPU promises. */
+const maxGroups = 65_535;
+
+/**
+ * One invocation per element: the start of `main`, which defines `i` and returns beyond `total`,
+ * and the workgroups to dispatch. Large totals spread over x and y.
+ */
+export function perElement(
+  total: number,
+  workgroup = 64,
+): { readonly head: string; readonly groups: readonly [number, number, number] } {
+  const count = Math.max(1, Math.ceil(total / workgroup));
+  const rows = Math.ceil(count / maxGroups), columns = Math.ceil(count / rows);
+  const index = rows === 1 ? "g.x" : `g.x + g.y * ${columns * workgroup}u`;
+  const head = `@compute @workgroup_size(${workgroup})
+fn main(@builtin(global_invocation_id) g: vec3u) {
+  let i = ${index};
+  if (i >= ${total}u) { return; }`;
+  return { head, groups: [columns, rows, 1] };
+}

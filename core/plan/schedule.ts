@@ -1,0 +1,305 @@
+/**
+ * From a graph to a list of steps over numbered buffers: fuse, order, place, give out memory, check.
+ * Knows no backend.
+ */
+import { ancestors, asLeaf, type MacroOp, type Node, type PackOp, type Tensor } from "../graph.ts";
+import { ShapeError } from "../errors.ts";
+import { elementBytes, sameShape, show } from "../shape.ts";
+import { literalValue } from "../structure.ts";
+import { checkReads } from "./check.ts";
+import { fuseMaps } from "./fuse.ts";
+import { assignSlots, type StorageUse } from "./memory.ts";
+import { composeGroup, isContiguous, type MapKernel, type Place, type Step } from "./steps.ts";
+import { baseOf, type Locate, overlaps, type Spot, type Storage, Storages } from "./storage.ts";
+
+/** `[variable, value]`: when the plan has run, the variable holds the value. */
+export type Update = readonly [variable: Tensor, value: Tensor];
+
+/** What to compute. */
+export interface Program {
+  /** Values to be read after a run. */
+  readonly outputs: readonly Tensor[];
+  /** Variables and their new values. */
+  readonly updates?: readonly Update[];
+}
+
+/** Options of {@link schedule}. */
+export interface ScheduleOptions {
+  readonly locate: Locate;
+  readonly maxBuffers: number;
+  /** Melt pointwise chains (default true). */
+  readonly fuse?: boolean;
+  /** Share memory between values (default true). */
+  readonly reuse?: boolean;
+}
+
+/** Steps, buffers, and where leaves and outputs lie. */
+export interface Schedule {
+  readonly steps: readonly Step[];
+  /** Buffers by number; slots have no leaf and no external memory. */
+  readonly buffers: readonly Storage[];
+  readonly placeOf: (t: Tensor) => Place;
+  /** Inputs of the program, in order of creation. */
+  readonly inputs: readonly Tensor[];
+  /** Bytes of shared slots and blocks, and what they would be with one buffer per value. */
+  readonly plannedBytes: number;
+  readonly unsharedBytes: number;
+}
+
+/** A step before memory is known. `at` orders it; tensors stand for their places. */
+export interface Draft {
+  readonly at: number;
+  readonly label: string;
+  readonly reads: readonly Tensor[];
+  readonly writes: readonly Tensor[];
+  readonly map?: MapKernel;
+  readonly node?: Node;
+  readonly copy?: { readonly from: Spot; readonly to: Spot };
+}
+
+/** Plans a program. */
+export function schedule(program: Program, options: ScheduleOptions): Schedule {
+  const updates = checkUpdates(program.updates ?? []);
+  const roots = [...program.outputs, ...updates.map(([, value]) => value)];
+  const order = ancestors(roots), storages = new Storages(options.locate);
+  const rootSet = new Set(roots.map(baseOf));
+  const targets = new Map(updates.map(([to, value]) => [baseOf(value), to] as const).reverse());
+  const groups = fuseMaps(order, {
+    roots: rootSet,
+    targets,
+    maxBuffers: options.maxBuffers,
+    fuse: options.fuse ?? true,
+  });
+
+  let drafts = [...groups.map((g) => draftMap(composeGroup(g), g.root, g.outputs))];
+  for (const node of order) if (node.op.kind === "macro") drafts.push(draftMacro(node));
+  drafts.push(...placePacks(order, drafts, storages, targets));
+  drafts = orderDrafts(order, drafts, targets);
+  const copies = placeUpdates(updates, drafts, storages);
+  drafts.push(...copies);
+  return layOut(program, order, drafts, storages, options.reuse ?? true);
+}
+
+function checkUpdates(updates: readonly Update[]): readonly Update[] {
+  for (const [to, value] of updates) {
+    if (asLeaf(to)?.role !== "variable") {
+      throw new ShapeError(`Cannot plan an update of ${to}: it is no variable`);
+    }
+    if (!sameShape(to.shape, value.shape) || to.dtype !== value.dtype) {
+      throw new ShapeError(
+        `Cannot plan an update of ${asLeaf(to)!.label}: it has shape ${
+          show(to.shape)
+        } ${to.dtype}, ` +
+          `its new value ${show(value.shape)} ${value.dtype}`,
+      );
+    }
+  }
+  return updates;
+}
+
+function draftMap(map: MapKernel, root: Node, outputs: readonly Tensor[]): Draft {
+  return {
+    at: root.id,
+    label: map.label,
+    reads: map.args.map((a) => a.tensor),
+    writes: outputs,
+    map,
+  };
+}
+
+function draftMacro(node: Node): Draft {
+  return { at: node.id, label: node.label, reads: node.inputs, writes: node.outputs, node };
+}
+
+/**
+ * Lets the producers of packed values write into the block. A value that cannot (a leaf, a value
+ * that lives elsewhere already, or one whose kernel also reads the block) is copied.
+ */
+function placePacks(
+  order: readonly Node[],
+  drafts: readonly Draft[],
+  storages: Storages,
+  targets: ReadonlyMap<Tensor, Tensor>,
+): Draft[] {
+  const copies: Draft[] = [], placed = new Set<Tensor>();
+  const producer = new Map(drafts.flatMap((d) => d.writes.map((t) => [t, d] as const)));
+  for (const node of order) {
+    if (node.op.kind !== "pack") continue;
+    const block = storages.block(node), offsets = (node.op as PackOp).offsets(node.attrs);
+    const members = new Set(node.inputs.map(baseOf));
+    for (const [k, value] of node.inputs.entries()) {
+      const base = baseOf(value), draft = producer.get(base);
+      const spot: Spot = {
+        storage: block.storage,
+        offset: offsets[k] * elementBytes,
+        bytes: storages.spot(base).bytes,
+      };
+      const free = draft && !placed.has(base) && !targets.has(base) &&
+        literalValue(base) === undefined;
+      if (free && !draft.reads.some((t) => members.has(baseOf(t)))) {
+        placed.add(base);
+        storages.put(base, spot);
+      } else {
+        copies.push({
+          at: node.id,
+          label: `copy into ${node.label}`,
+          reads: [value],
+          writes: [node.outputs[0]],
+          copy: { from: storages.spot(base), to: spot },
+        });
+      }
+    }
+  }
+  return copies;
+}
+
+/** Order of creation, but whatever depends on an updated variable's new value comes last. */
+function orderDrafts(
+  order: readonly Node[],
+  drafts: readonly Draft[],
+  targets: ReadonlyMap<Tensor, Tensor>,
+): Draft[] {
+  const late = new Set<Node>();
+  const isLate = (t: Tensor): boolean => targets.has(baseOf(t)) || late.has(t.node);
+  for (const node of order) if (node.inputs.some(isLate)) late.add(node);
+  const sorted = drafts.toSorted((a, b) => a.at - b.at);
+  const waits = (d: Draft): boolean => d.writes.some((t) => targets.has(t)) || d.reads.some(isLate);
+  return [...sorted.filter((d) => !waits(d)), ...sorted.filter(waits)];
+}
+
+/** Puts new values in place of the old ones where no later step reads those; copies the others. */
+function placeUpdates(
+  updates: readonly Update[],
+  drafts: readonly Draft[],
+  storages: Storages,
+): Draft[] {
+  const copies: Draft[] = [], done = new Set<Tensor>();
+  for (const [variable, value] of updates) {
+    const base = baseOf(value), target = storages.spot(variable);
+    const at = drafts.findIndex((d) => d.writes.includes(base));
+    const direct = at >= 0 && !done.has(base) && storages.spot(base).storage.kind === "slot" &&
+      canOverwrite(drafts[at], target, storages) &&
+      !drafts.slice(at + 1).some((d) => d.reads.some((t) => isLeafAt(t, target, storages)));
+    if (direct) {
+      done.add(base);
+      storages.put(base, target);
+    } else {
+      copies.push({
+        at: Infinity,
+        label: `copy into ${asLeaf(variable)!.label}`,
+        reads: [value],
+        writes: [variable],
+        copy: { from: storages.spot(base), to: target },
+      });
+    }
+  }
+  return copies;
+}
+
+const isLeafAt = (t: Tensor, spot: Spot, storages: Storages): boolean =>
+  asLeaf(baseOf(t)) !== undefined && overlaps(storages.spot(t), spot);
+
+/** A map may write over what it reads in order; nothing may write into a buffer it reads otherwise. */
+function canOverwrite(draft: Draft, target: Spot, storages: Storages): boolean {
+  return draft.reads.every((t, k) => {
+    const spot = storages.spot(t);
+    if (spot.storage !== target.storage) return true;
+    if (!draft.map) return false;
+    const same = spot.offset === target.offset && spot.bytes === target.bytes;
+    return same && isContiguous(draft.map.args[k].strides, draft.map.dims);
+  });
+}
+
+/** Gives out memory and turns drafts into steps. */
+function layOut(
+  program: Program,
+  order: readonly Node[],
+  drafts: readonly Draft[],
+  storages: Storages,
+  reuse: boolean,
+): Schedule {
+  const uses = drafts.map((d) => useOf(d, storages));
+  const keep = new Set(program.outputs.map((t) => storages.spot(t).storage));
+  const slots = assignSlots(uses, keep, reuse);
+
+  const buffers: Storage[] = slots.bytes.map((bytes, k) => ({
+    kind: "slot",
+    bytes,
+    label: `slot ${k}`,
+  }));
+  const numbers = new Map<Storage, number>(slots.slotOf);
+  const numberOf = (s: Storage): number => {
+    const known = numbers.get(s);
+    if (known !== undefined) return known;
+    numbers.set(s, buffers.length);
+    return buffers.push(s) - 1;
+  };
+  const place = ({ storage, offset, bytes }: Spot): Place => ({
+    buffer: numberOf(storage),
+    offset,
+    bytes,
+  });
+  const placeOf = (t: Tensor): Place => place(storages.spot(t));
+  const inputs = order.flatMap((n) => asLeaf(n.outputs[0])?.role === "input" ? [n.outputs[0]] : []);
+  [...inputs, ...program.outputs].forEach(placeOf);
+  const steps = drafts.map((d) => toStep(d, placeOf, place));
+  checkReads(drafts, steps, placeOf);
+
+  const own = (s: Storage): boolean => s.kind === "slot" || s.kind === "block";
+  const values = new Set(uses.flatMap((u) => [...u.writes]));
+  return {
+    steps,
+    buffers,
+    placeOf,
+    inputs,
+    plannedBytes: buffers.filter(own).reduce((sum, b) => sum + b.bytes, 0),
+    unsharedBytes: [...values].filter(own).reduce((sum, s) => sum + s.bytes, 0),
+  };
+}
+
+function useOf(draft: Draft, storages: Storages): StorageUse {
+  const reads = draft.copy ? [draft.copy.from] : draft.reads.map((t) => storages.spot(t));
+  const writes = draft.copy ? [draft.copy.to] : draft.writes.map((t) => storages.spot(t));
+  const overwrites: [Storage, Storage][] = [];
+  const { map } = draft;
+  if (map) {
+    const inOrder = (s: Storage): boolean =>
+      reads.every((r, k) => r.storage !== s || isContiguous(map.args[k].strides, map.dims));
+    for (const r of reads) {
+      if (!inOrder(r.storage)) continue;
+      for (const w of writes) if (r.bytes === w.bytes) overwrites.push([r.storage, w.storage]);
+    }
+  }
+  return {
+    reads: new Set(reads.map((s) => s.storage)),
+    writes: new Set(writes.map((s) => s.storage)),
+    overwrites,
+  };
+}
+
+function toStep(draft: Draft, placeOf: (t: Tensor) => Place, place: (s: Spot) => Place): Step {
+  const { label, map, node, copy } = draft;
+  if (copy) return { kind: "copy", label, from: place(copy.from), to: place(copy.to) };
+  if (map) {
+    return {
+      kind: "map",
+      label,
+      dims: map.dims,
+      size: map.size,
+      args: map.args.map(({ tensor, strides }) => ({
+        place: placeOf(tensor),
+        dtype: tensor.dtype,
+        strides,
+      })),
+      outputs: draft.writes.map((t, k) => ({ place: placeOf(t), expr: map.exprs[k] })),
+    };
+  }
+  return {
+    kind: "macro",
+    label,
+    node: node!,
+    op: node!.op as MacroOp,
+    inputs: node!.inputs.map(placeOf),
+    outputs: node!.outputs.map(placeOf),
+  };
+}

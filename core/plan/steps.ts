@@ -1,0 +1,150 @@
+/** The steps of a plan, as a backend gets them: kernels over places in numbered buffers. */
+import type { Expr } from "../expr.ts";
+import { apply, arg as argument, constant } from "../expr.ts";
+import type { MacroOp, MapOp, Node, Tensor } from "../graph.ts";
+import { type DType, type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { literalValue } from "../structure.ts";
+import type { Group } from "./fuse.ts";
+
+/** A range of bytes in the plan's k-th buffer. */
+export interface Place {
+  readonly buffer: number;
+  /** In bytes, a multiple of 256. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** An argument of a map kernel: read at `Σ index[d] · strides[d]`. */
+export interface MapArg {
+  readonly place: Place;
+  readonly dtype: DType;
+  /** In elements, one per dimension of the step; 0 repeats the value along it. */
+  readonly strides: readonly number[];
+}
+
+/** One kernel of melted maps over an iteration space. */
+export interface MapStep {
+  readonly kind: "map";
+  readonly label: string;
+  /** Sizes of the iteration space, neighbouring dimensions merged where possible. */
+  readonly dims: readonly number[];
+  readonly size: number;
+  readonly args: readonly MapArg[];
+  /** Written contiguously; a place may be that of a contiguous argument. */
+  readonly outputs: readonly { readonly place: Place; readonly expr: Expr }[];
+}
+
+/** One macro operation. */
+export interface MacroStep {
+  readonly kind: "macro";
+  readonly label: string;
+  readonly node: Node;
+  readonly op: MacroOp;
+  readonly inputs: readonly Place[];
+  readonly outputs: readonly Place[];
+}
+
+/** A plain copy; needed only where an in-place update would be read too late. */
+export interface CopyStep {
+  readonly kind: "copy";
+  readonly label: string;
+  readonly from: Place;
+  readonly to: Place;
+}
+
+/** Anything a plan replays. */
+export type Step = MapStep | MacroStep | CopyStep;
+
+/** A group of maps as one expression per output over the tensors it reads. */
+export interface MapKernel {
+  readonly label: string;
+  readonly dims: readonly number[];
+  readonly size: number;
+  readonly args: readonly { readonly tensor: Tensor; readonly strides: readonly number[] }[];
+  readonly exprs: readonly Expr[];
+}
+
+/** Composes the expressions of a group. A value used twice stays one shared object. */
+export function composeGroup(group: Group): MapKernel {
+  const args: Tensor[] = [], exprs = new Map<Node, Expr>();
+  const valueOf = (t: Tensor): Expr => {
+    const literal = literalValue(t);
+    if (literal !== undefined) return constant(literal);
+    if (group.members.has(t.node)) return exprOf(t.node);
+    if (!args.includes(t)) args.push(t);
+    return argument(args.indexOf(t));
+  };
+  const exprOf = (node: Node): Expr => {
+    const known = exprs.get(node);
+    if (known) return known;
+    const own = (node.op as MapOp).expr(node.attrs, node.inputs);
+    const expr = substitute(own, node.inputs.map(valueOf));
+    exprs.set(node, expr);
+    return expr;
+  };
+  const composed = group.outputs.map((t) => exprOf(t.node));
+  const shape = group.root.outputs[0].shape;
+  const { dims, strides } = mergeDims(shape, args.map((t) => broadcastStrides(t.shape, shape)));
+  const names = new Set([...group.members].sort((a, b) => a.id - b.id).map((n) => n.op.name));
+  return {
+    label: `${[...names].join("+")}${group.root.path ? ` at ${group.root.path}` : ""}`,
+    dims,
+    size: group.size,
+    args: args.map((tensor, k) => ({ tensor, strides: strides[k] })),
+    exprs: composed,
+  };
+}
+
+/** Replaces the arguments of an expression; shared parts stay shared. */
+function substitute(expr: Expr, values: readonly Expr[]): Expr {
+  const done = new Map<Expr, Expr>();
+  const visit = (e: Expr): Expr => {
+    if (e.kind === "arg") return values[e.index];
+    if (e.kind === "const") return e;
+    const known = done.get(e);
+    if (known) return known;
+    const result = apply(e.fn, ...e.args.map(visit));
+    done.set(e, result);
+    return result;
+  };
+  return visit(expr);
+}
+
+/** Strides with which a tensor of shape `from` is read to fill `to`. */
+function broadcastStrides(from: Shape, to: Shape): number[] {
+  if (sizeOf(from) === sizeOf(to)) return stridesOf(to); // they differ in axes of size 1 only
+  const own = stridesOf(from), missing = to.length - from.length;
+  return to.map((_, axis) => {
+    const k = axis - missing;
+    return k < 0 || from[k] === 1 ? 0 : own[k];
+  });
+}
+
+/** Drops axes of size 1 and merges neighbours that every argument walks as one. */
+function mergeDims(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+): { dims: number[]; strides: number[][] } {
+  const dims: number[] = [], merged: number[][] = strides.map(() => []);
+  for (const [axis, size] of shape.entries()) {
+    if (size === 1) continue;
+    const last = dims.length - 1;
+    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * size);
+    if (joins) dims[last] *= size;
+    else dims.push(size);
+    for (const [k, s] of strides.entries()) {
+      if (joins) merged[k][last] = s[axis];
+      else merged[k].push(s[axis]);
+    }
+  }
+  if (dims.length === 0) {
+    dims.push(1);
+    for (const s of merged) s.push(0);
+  }
+  return { dims, strides: merged };
+}
+
+/** True when an argument is read once, in order: then its place may also be written. */
+export function isContiguous(strides: readonly number[], dims: readonly number[]): boolean {
+  return stridesOf(dims).every((stride, axis) => stride === strides[axis] || dims[axis] === 1);
+}

@@ -1,0 +1,80 @@
+/** Shapes: plain arrays of sizes, outermost axis first, row-major in memory. */
+import { ShapeError } from "./errors.ts";
+
+/** Sizes of the axes, outermost first; `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** How the elements are stored; all take four bytes. */
+export type DType = "f32" | "i32" | "u32";
+
+/** What is known of a value before it is computed. */
+export interface Type {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Bytes of one element of any {@link DType}. */
+export const elementBytes = 4;
+
+/** An `f32` type of the given shape. */
+export const f32 = (shape: Shape): Type => ({ shape, dtype: "f32" });
+
+/** Number of elements: the product of the sizes. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Same rank and same sizes. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** `[8,16,16,64]`, as in every error message. */
+export const show = (shape: Shape): string => `[${shape.join(",")}]`;
+
+/** Elements to skip for a step along each axis. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
+/**
+ * NumPy's broadcasting: axes are aligned at the end; sizes must agree or be 1.
+ *
+ * @throws {ShapeError} when two sizes differ and neither is 1
+ */
+export function broadcastShapes(action: string, ...shapes: Shape[]): Shape {
+  const rank = Math.max(...shapes.map((s) => s.length));
+  const result = new Array<number>(rank).fill(1);
+  for (const shape of shapes) {
+    for (let i = 0; i < shape.length; i++) {
+      const axis = rank - shape.length + i, size = shape[i];
+      if (result[axis] !== 1 && size !== 1 && result[axis] !== size) {
+        throw new ShapeError(
+          `Cannot ${action}: ${shapes.map(show).join(" and ")} differ in axis ${axis - rank} ` +
+            `(${result[axis]} and ${size}), equal sizes or 1 are wanted`,
+        );
+      }
+      if (size !== 1) result[axis] = size;
+    }
+  }
+  return result;
+}
+
+/** Checks that every size is a whole number of at least `least`. */
+export function checkShape(action: string, shape: Shape, least = 1): void {
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < least) {
+      throw new ShapeError(
+        `Cannot ${action}: ${
+          show(shape)
+        } has a size of ${size}, whole numbers from ${least} are wanted`,
+      );
+    }
+  }
+}

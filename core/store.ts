@@ -1,0 +1,137 @@
+/**
+ * A store owns variables: weights, moments, running statistics. They lie side by side in a few flat
+ * blocks, so that an optimiser is one kernel per block instead of one per tensor.
+ */
+import type { Device, Elements, Memory } from "./device.ts";
+import { viewAs } from "./device.ts";
+import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
+import { DeviceError, ShapeError } from "./errors.ts";
+import { elementBytes, show, sizeOf } from "./shape.ts";
+import { alignBlock, variable } from "./structure.ts";
+
+/** One block of a store. */
+export interface Block {
+  /** The block as one variable, a vector of all its elements, gaps included. */
+  readonly whole: Tensor;
+  /** Its variables and where each starts, in elements. */
+  readonly variables: readonly Tensor[];
+  readonly offsets: readonly number[];
+  readonly size: number;
+}
+
+interface Lodging {
+  readonly memory: Memory;
+  /** In bytes. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Variables in device memory. Owned by the caller: dispose it when the last plan is done. */
+export class Store implements Disposable {
+  readonly blocks: readonly Block[];
+  readonly #device: Device;
+  readonly #lodgings = new Map<LeafAttrs, Lodging>();
+  readonly #memories: Memory[] = [];
+  #closed = false;
+
+  /**
+   * Gives zero-filled memory to variables.
+   *
+   * @param options `maxBlockBytes` splits earlier than the device's binding limit would
+   * @throws {DeviceError} when one variable exceeds the binding limit
+   */
+  constructor(
+    device: Device,
+    variables: readonly Tensor[],
+    options: { readonly label?: string; readonly maxBlockBytes?: number } = {},
+  ) {
+    this.#device = device;
+    const limit = Math.min(options.maxBlockBytes ?? Infinity, device.backend.maxBufferBytes);
+    this.blocks = layOutBlocks(
+      variables,
+      Math.floor(limit / elementBytes),
+      options.label ?? "store",
+    );
+    for (const block of this.blocks) {
+      const memory = device.backend.allocate(block.size * elementBytes, asLeaf(block.whole)!.label);
+      this.#memories.push(memory);
+      this.#lodge(block.whole, memory, 0);
+      for (const [k, v] of block.variables.entries()) this.#lodge(v, memory, block.offsets[k]);
+    }
+  }
+
+  #lodge(t: Tensor, memory: Memory, offset: number): void {
+    this.#lodgings.set(asLeaf(t)!, { memory, offset: offset * elementBytes, bytes: memory.bytes });
+  }
+
+  /** Where a variable lies, or undefined if it is not in this store. For the planner. */
+  locate(leaf: LeafAttrs): Lodging | undefined {
+    return this.#lodgings.get(leaf);
+  }
+
+  /** Overwrites a variable. @throws {ShapeError} when the number of elements differs */
+  write(variable: Tensor, data: Elements): void {
+    const { memory, offset } = this.#find(variable, "write");
+    if (data.length !== sizeOf(variable.shape)) {
+      throw new ShapeError(
+        `Cannot write ${asLeaf(variable)!.label}: ${data.length} elements were given, ` +
+          `${show(variable.shape)} is wanted`,
+      );
+    }
+    this.#device.backend.write(memory, offset, data);
+  }
+
+  /** A variable's elements, after every run asked before. */
+  async read(variable: Tensor): Promise<Elements> {
+    const { memory, offset } = this.#find(variable, "read");
+    const bytes = sizeOf(variable.shape) * elementBytes;
+    return viewAs(variable.dtype, await this.#device.backend.read(memory, offset, bytes));
+  }
+
+  #find(variable: Tensor, action: string): Lodging {
+    const leaf = asLeaf(variable), found = leaf && this.#lodgings.get(leaf);
+    if (this.#closed) {
+      throw new DeviceError(`Cannot ${action} ${leaf?.label}: the store was closed`);
+    }
+    if (!found) throw new ShapeError(`Cannot ${action} ${variable}: it is not in this store`);
+    return found;
+  }
+
+  /** Bytes of all blocks. */
+  get bytes(): number {
+    return this.#memories.reduce((sum, m) => sum + m.bytes, 0);
+  }
+
+  /** A zero-filled store with one block for each block here: moments, averages. */
+  sibling(label: string): Store {
+    const wholes = this.blocks.map((b, k) => variable([b.size], `${label} ${k}`));
+    return new Store(this.#device, wholes, { label, maxBlockBytes: 0 });
+  }
+
+  /** Frees the memory. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const memory of this.#memories) this.#device.backend.free(memory);
+  }
+}
+
+/** No variable straddles two blocks; a block closes when the next variable would not fit. */
+function layOutBlocks(variables: readonly Tensor[], limit: number, label: string): Block[] {
+  const blocks: { variables: Tensor[]; offsets: number[]; size: number }[] = [];
+  for (const v of variables) {
+    if (asLeaf(v)?.role !== "variable") {
+      throw new ShapeError(`Cannot store ${v}: it is no variable`);
+    }
+    const size = alignBlock(sizeOf(v.shape));
+    let block = blocks.at(-1);
+    if (!block || block.size + size > limit) {
+      block = { variables: [], offsets: [], size: 0 };
+      blocks.push(block);
+    }
+    block.variables.push(v);
+    block.offsets.push(block.size);
+    block.size += size;
+  }
+  return blocks.map((b, k) => ({ ...b, whole: variable([b.size], `${label} block ${k}`) }));
+}

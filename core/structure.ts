@@ -1,0 +1,136 @@
+/** Operations that compute nothing: leaves, literals, views and packs. */
+import { constant } from "./expr.ts";
+import { applyOne, leafOp, type MapOp, type PackOp, type Tensor, type ViewOp } from "./graph.ts";
+import { ShapeError } from "./errors.ts";
+import { checkShape, type DType, f32, type Shape, show, sizeOf, type Type } from "./shape.ts";
+
+/** A value that is given anew for each run of a plan. */
+export function input(shape: Shape, label: string, dtype: DType = "f32"): Tensor {
+  checkShape(`make the input ${label}`, shape);
+  return applyOne(leafOp, [], { type: { shape, dtype }, role: "input", label });
+}
+
+/** A value that lives in a store and may be updated by a plan: a weight, a moment, a statistic. */
+export function variable(shape: Shape, label = "", dtype: DType = "f32"): Tensor {
+  checkShape(`make the variable ${label}`, shape);
+  return applyOne(leafOp, [], { type: { shape, dtype }, role: "variable", label });
+}
+
+/**
+ * A tensor of given elements, uploaded once when a plan is compiled.
+ *
+ * @param shape defaults to a vector of all elements
+ * @throws {ShapeError} when the number of elements is not that of the shape
+ */
+export function tensor(
+  data: Float32Array | Int32Array | Uint32Array | readonly number[],
+  shape: Shape = [data.length],
+): Tensor {
+  const elements = Array.isArray(data) ? new Float32Array(data) : data;
+  if (!(ArrayBuffer.isView(elements))) throw new ShapeError("Cannot make a tensor: no elements");
+  checkShape("make a tensor", shape);
+  if (elements.length !== sizeOf(shape)) {
+    throw new ShapeError(
+      `Cannot make a tensor: ${elements.length} elements do not fill ${show(shape)}, ` +
+        `${sizeOf(shape)} are wanted`,
+    );
+  }
+  const dtype = elements instanceof Float32Array
+    ? "f32"
+    : elements instanceof Int32Array
+    ? "i32"
+    : "u32";
+  const type: Type = { shape, dtype };
+  return applyOne(leafOp, [], { type, role: "constant", label: "constant", data: elements });
+}
+
+const fullOp: MapOp<{ readonly shape: Shape; readonly value: number }> = {
+  kind: "map",
+  name: "full",
+  infer: (_, attrs) => [f32(attrs.shape)],
+  expr: (attrs) => constant(attrs.value),
+  grad: () => [],
+};
+
+/** A tensor with every element equal; written into kernels as a number, never stored. */
+export function full(value: number, shape: Shape = []): Tensor {
+  return applyOne(fullOp, [], { shape, value });
+}
+
+/** The value of a literal made by {@link full}, or undefined. */
+export function literalValue(tensor: Tensor): number | undefined {
+  if (tensor.node.op.name !== fullOp.name || tensor.node.inputs.length > 0) return undefined;
+  return (tensor.node.attrs as { value: number }).value;
+}
+
+const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
+  kind: "view",
+  name: "reshape",
+  infer([x], { shape }, where) {
+    if (sizeOf(x.shape) !== sizeOf(shape)) {
+      throw new ShapeError(
+        `Cannot reshape${where}: ${show(x.shape)} has ${sizeOf(x.shape)} elements, ` +
+          `${show(shape)} wants ${sizeOf(shape)}`,
+      );
+    }
+    return [{ shape, dtype: x.dtype }];
+  },
+  grad: (node, [dy]) => [dy ? reshape(dy, node.inputs[0].shape) : null],
+};
+
+/**
+ * The same elements in the same order under another shape; a size of −1 takes what is left.
+ *
+ * @throws {ShapeError} when the numbers of elements differ
+ */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((product, size) => size === -1 ? product : product * size, 1);
+  const full = shape.map((size) => size === -1 ? sizeOf(x.shape) / known : size);
+  checkShape("reshape", full);
+  return applyOne(reshapeOp, [x], { shape: full });
+}
+
+interface PackAttrs {
+  readonly offsets: readonly number[];
+  readonly size: number;
+}
+
+const packOp: PackOp<PackAttrs> = {
+  kind: "pack",
+  name: "pack",
+  infer: (_, { size }) => [f32([size])],
+  offsets: (attrs) => attrs.offsets,
+};
+
+/**
+ * Lays tensors side by side in a vector of `size` elements, each at its offset; gaps read 0.
+ * The kernels that compute the tensors write straight into it. It has no gradient: it ends in an
+ * update or is read.
+ *
+ * @param offsets in elements, multiples of {@link blockAlignment}, ascending
+ */
+export function pack(
+  tensors: readonly Tensor[],
+  offsets: readonly number[],
+  size: number,
+): Tensor {
+  let end = 0;
+  for (const [i, t] of tensors.entries()) {
+    if (offsets[i] < end || offsets[i] % blockAlignment !== 0) {
+      throw new ShapeError(
+        `Cannot pack ${show(t.shape)}: it would start at ${offsets[i]}, ` +
+          `a multiple of ${blockAlignment} from ${end} is wanted`,
+      );
+    }
+    end = offsets[i] + sizeOf(t.shape);
+  }
+  if (end > size) throw new ShapeError(`Cannot pack: ${end} elements do not fit into ${size}`);
+  return applyOne(packOp, tensors, { offsets, size });
+}
+
+/** Elements between starts in a block: WebGPU binds at multiples of 256 bytes. */
+export const blockAlignment = 64;
+
+/** Rounds up to a start in a block. */
+export const alignBlock = (elements: number): number =>
+  Math.ceil(elements / blockAlignment) * blockAlignment;
