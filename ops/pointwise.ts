@@ -1,0 +1,216 @@
+/**
+ * Pointwise operations, one row each: name, expression, gradient. Inputs broadcast as in NumPy;
+ * the planner melts chains of them into one kernel.
+ */
+import { apply, arg, type Expr, type Primitive, primitives as p } from "../core/expr.ts";
+import { applyOne, type MapOp, type Tensor } from "../core/graph.ts";
+import { broadcastShapes, f32, type Type } from "../core/shape.ts";
+import { full } from "../core/structure.ts";
+import { checkDType } from "./check.ts";
+import { sumTo } from "./reduce.ts";
+
+/** A tensor, or a number that is written into the kernel. */
+export type Value = Tensor | number;
+
+const lift = (v: Value): Tensor => typeof v === "number" ? full(v) : v;
+
+/** Gradients of a row: the inputs, the output, the output's gradient → one per input. */
+type RowGrad = (inputs: readonly Tensor[], dy: Tensor, y: Tensor) => readonly (Tensor | null)[];
+
+function row(name: string, expr: Expr, grad: RowGrad): MapOp<void> {
+  return {
+    kind: "map",
+    name,
+    infer(inputs: readonly Type[], _, where) {
+      for (const [k, x] of inputs.entries()) checkDType(name, where, `input ${k}`, x);
+      return [f32(broadcastShapes(`${name}${where}`, ...inputs.map((x) => x.shape)))];
+    },
+    expr: () => expr,
+    grad(node, [dy]) {
+      if (!dy) return node.inputs.map(() => null);
+      const grads = grad(node.inputs, dy, node.outputs[0]);
+      return grads.map((g, k) => g && sumTo(g, node.inputs[k].shape));
+    },
+  };
+}
+
+function unary(
+  name: string,
+  expr: (x: Expr) => Expr,
+  grad: (x: Tensor, dy: Tensor, y: Tensor) => Tensor | null,
+) {
+  const op = row(name, expr(arg(0)), ([x], dy, y) => [grad(x, dy, y)]);
+  return (x: Value): Tensor => applyOne(op, [lift(x)], undefined);
+}
+
+function binary(
+  name: string,
+  fn: Primitive,
+  grad: (a: Tensor, b: Tensor, dy: Tensor, y: Tensor) => readonly (Tensor | null)[],
+) {
+  const op = row(name, apply(fn, arg(0), arg(1)), ([a, b], dy, y) => grad(a, b, dy, y));
+  return (a: Value, b: Value): Tensor => applyOne(op, [lift(a), lift(b)], undefined);
+}
+type Unary = (x: Value) => Tensor;
+type Binary = (a: Value, b: Value) => Tensor;
+
+/** `a + b`. */
+export const add: Binary = binary("add", p.add, (_a, _b, dy) => [dy, dy]);
+/** `a − b`. */
+export const sub: Binary = binary("sub", p.sub, (_a, _b, dy) => [dy, neg(dy)]);
+/** `a · b`. */
+export const mul: Binary = binary("mul", p.mul, (a, b, dy) => [mul(dy, b), mul(dy, a)]);
+/** `a / b`. */
+export const div: Binary = binary("div", p.div, (_a, b, dy, y) => {
+  const da = div(dy, b);
+  return [da, neg(mul(da, y))];
+});
+/** `a` to the power `b`, for a > 0. */
+export const pow: Binary = binary("pow", p.pow, (a, b, dy, y) => [
+  mul(dy, mul(b, pow(a, sub(b, 1)))),
+  mul(dy, mul(y, log(a))),
+]);
+/** The smaller of two; where equal, the gradient goes to `a`. */
+export const minimum: Binary = binary("minimum", p.min, (a, b, dy) => {
+  const first = greaterEqual(b, a);
+  return [mul(dy, first), mul(dy, sub(1, first))];
+});
+/** The larger of two; where equal, the gradient goes to `a`. */
+export const maximum: Binary = binary("maximum", p.max, (a, b, dy) => {
+  const first = greaterEqual(a, b);
+  return [mul(dy, first), mul(dy, sub(1, first))];
+});
+/** 1 where `a > b`, else 0; no gradient. */
+export const greater: Binary = binary("greater", p.gt, () => [null, null]);
+/** 1 where `a ≥ b`, else 0; no gradient. */
+export const greaterEqual: Binary = binary("greaterEqual", p.ge, () => [null, null]);
+/** 1 where `a = b`, else 0; no gradient. */
+export const equal: Binary = binary("equal", p.eq, () => [null, null]);
+
+/** `−x`. */
+export const neg: Unary = unary("neg", (x) => apply(p.neg, x), (_, dy) => neg(dy));
+/** `|x|`; the gradient at 0 is 0. */
+export const abs: Unary = unary("abs", (x) => apply(p.abs, x), (x, dy) => mul(dy, sign(x)));
+/** −1, 0 or 1; no gradient. */
+export const sign: Unary = unary("sign", (x) => apply(p.sign, x), () => null);
+/** `eˣ`. */
+export const exp: Unary = unary("exp", (x) => apply(p.exp, x), (_, dy, y) => mul(dy, y));
+/** Natural logarithm, for x > 0. */
+export const log: Unary = unary("log", (x) => apply(p.log, x), (x, dy) => div(dy, x));
+/** `√x`. */
+export const sqrt: Unary = unary(
+  "sqrt",
+  (x) => apply(p.sqrt, x),
+  (_, dy, y) => div(mul(dy, 0.5), y),
+);
+/** `1/√x`. */
+export const rsqrt: Unary = unary(
+  "rsqrt",
+  (x) => apply(p.rsqrt, x),
+  (x, dy, y) => mul(mul(dy, -0.5), div(y, x)),
+);
+/** `1/x`. */
+export const reciprocal: Unary = unary(
+  "reciprocal",
+  (x) => apply(p.reciprocal, x),
+  (_, dy, y) => neg(mul(dy, mul(y, y))),
+);
+/** `x²`. */
+export const square: Unary = unary(
+  "square",
+  (x) => apply(p.mul, x, x),
+  (x, dy) => mul(mul(dy, 2), x),
+);
+/** Sine of radians, |x| up to a few thousand. */
+export const sin: Unary = unary("sin", (x) => apply(p.sin, x), (x, dy) => mul(dy, cos(x)));
+/** Cosine of radians, |x| up to a few thousand. */
+export const cos: Unary = unary("cos", (x) => apply(p.cos, x), (x, dy) => neg(mul(dy, sin(x))));
+/** Largest whole number ≤ x; no gradient. */
+export const floor: Unary = unary("floor", (x) => apply(p.floor, x), () => null);
+/** Smallest whole number ≥ x; no gradient. */
+export const ceil: Unary = unary("ceil", (x) => apply(p.ceil, x), () => null);
+/** Nearest whole number, halves to even; no gradient. */
+export const round: Unary = unary("round", (x) => apply(p.round, x), () => null);
+
+/** `max(x, 0)`; the gradient at 0 is 0, as in PyTorch. */
+export const relu: Unary = unary(
+  "relu",
+  (x) => apply(p.max, x, 0),
+  (_, dy, y) => mul(dy, greater(y, 0)),
+);
+/** `min(max(x, 0), 6)`, of MobileNet; the gradient at 0 and 6 is 0. */
+export const relu6: Unary = unary(
+  "relu6",
+  (x) => apply(p.min, apply(p.max, x, 0), 6),
+  (_, dy, y) => mul(dy, mul(greater(y, 0), greater(6, y))),
+);
+/** Hyperbolic tangent. */
+export const tanh: Unary = unary(
+  "tanh",
+  (x) => apply(p.tanh, x),
+  (_, dy, y) => mul(dy, sub(1, mul(y, y))),
+);
+/** `1 / (1 + e⁻ˣ)`. */
+export const sigmoid: Unary = unary(
+  "sigmoid",
+  (x) => apply(p.sigmoid, x),
+  (_, dy, y) => mul(dy, mul(y, sub(1, y))),
+);
+/** Gauss error function `2/√π ∫₀ˣ e^(−t²) dt`. */
+export const erf: Unary = unary(
+  "erf",
+  (x) => apply(p.erf, x),
+  (x, dy) => mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x))))),
+);
+/** `x · sigmoid(x)`, also called swish. @source Elfwing et al. 2017 */
+export const silu: Unary = unary(
+  "silu",
+  (x) => apply(p.mul, x, apply(p.sigmoid, x)),
+  (x, dy, y) => {
+    const s = sigmoid(x);
+    return mul(dy, add(s, mul(y, sub(1, s))));
+  },
+);
+/** `x/2 · (1 + erf(x/√2))`, the exact form. @source Hendrycks & Gimpel 2016 */
+export const gelu: Unary = unary(
+  "gelu",
+  (x) =>
+    apply(
+      p.mul,
+      apply(p.mul, x, 0.5),
+      apply(p.add, 1, apply(p.erf, apply(p.mul, x, Math.SQRT1_2))),
+    ),
+  (x, dy) => {
+    const cdf = mul(0.5, add(1, erf(mul(x, Math.SQRT1_2))));
+    const pdf = mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, square(x))));
+    return mul(dy, add(cdf, mul(x, pdf)));
+  },
+);
+
+const whereOp: MapOp<void> = row("where", apply(p.select, arg(0), arg(1), arg(2)), ([c], dy) => [
+  null,
+  where(c, dy, 0),
+  where(c, 0, dy),
+]);
+/** `a` where the condition is not 0, else `b`. */
+export function where(condition: Value, a: Value, b: Value): Tensor {
+  return applyOne(whereOp, [lift(condition), lift(a), lift(b)], undefined);
+}
+
+/** `min(max(x, low), high)`; the gradient is 0 outside. */
+export function clamp(x: Value, low: number, high: number): Tensor {
+  return minimum(maximum(x, low), high);
+}
+
+const toFloatOp: MapOp<void> = {
+  kind: "map",
+  name: "toFloat",
+  infer: ([x]) => [f32(x.shape)],
+  expr: (_, [x]) =>
+    x.dtype === "f32" ? arg(0) : apply(x.dtype === "i32" ? p.fromI32 : p.fromU32, arg(0)),
+  grad: () => [null],
+};
+/** Whole numbers as f32, exact up to 2²⁴. */
+export function toFloat(x: Tensor): Tensor {
+  return x.dtype === "f32" ? x : applyOne(toFloatOp, [x], undefined);
+}
