@@ -1,0 +1,83 @@
+/** A model file: weights in safetensors, with metadata that `predict` needs and nothing beside. */
+import { CheckpointError } from "../core/errors.ts";
+import type { Model } from "./model.ts";
+import { isModelName, models } from "./models.ts";
+import { parseSafetensors, type SafeTensors, serializeSafetensors } from "./safetensors.ts";
+import type { Weights } from "./weights.ts";
+
+/** How pictures become inputs, and what the outputs are called. */
+export interface Preprocessing {
+  readonly classes: readonly string[];
+  /** Per channel, of values from 0 to 1. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** A model file, read and checked, not yet on a device. */
+export interface Checkpoint extends Preprocessing {
+  readonly model: Model;
+  readonly file: string;
+  readonly content: SafeTensors;
+}
+
+const format = "fovea/1";
+
+/** The bytes of a model file. `extra` are further metadata, such as the accuracy reached. */
+export async function encodeCheckpoint(
+  weights: Weights,
+  preprocessing: Preprocessing,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { model } = weights;
+  return serializeSafetensors(await weights.save(), {
+    ...extra,
+    format,
+    model: model.name,
+    input_size: `${model.inputSize}`,
+    channels: `${model.channels}`,
+    classes: JSON.stringify(preprocessing.classes),
+    mean: JSON.stringify(preprocessing.mean),
+    std: JSON.stringify(preprocessing.std),
+  });
+}
+
+/**
+ * Reads a model file.
+ *
+ * @param file name for messages
+ * @throws {DataError} when it is damaged
+ * @throws {CheckpointError} when its metadata do not say which model it is for
+ */
+export function decodeCheckpoint(image: Uint8Array, file: string): Checkpoint {
+  const content = parseSafetensors(image, file), { metadata } = content;
+  const fail = (key: string, wanted: string): never => {
+    const found = metadata[key] === undefined ? "is missing" : `is ${metadata[key]}`;
+    throw new CheckpointError(
+      `Cannot use ${file}: its metadata entry "${key}" ${found}, ${wanted} is wanted`,
+      { key },
+    );
+  };
+  const name = metadata.model ?? "";
+  if (!isModelName(name)) return fail("model", `one of ${Object.keys(models).join(", ")}`);
+  const classes = list(metadata.classes, (v): v is string => typeof v === "string");
+  const isNumber = (v: unknown): v is number => Number.isFinite(v);
+  const mean = list(metadata.mean, isNumber), std = list(metadata.std, isNumber);
+  const channels = Number(metadata.channels);
+  if (!classes?.length) return fail("classes", "a list of names");
+  if (channels !== 1 && channels !== 3) return fail("channels", "1 or 3");
+  if (mean?.length !== channels) return fail("mean", `a list of ${channels} numbers`);
+  if (std?.length !== channels || std.includes(0)) {
+    return fail("std", `a list of ${channels} numbers other than 0`);
+  }
+  const model = models[name].create({ classes: classes.length, channels });
+  return { model, classes, mean, std, file, content };
+}
+
+function list<T>(text: string | undefined, is: (v: unknown) => v is T): T[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "null");
+    return Array.isArray(value) && value.every(is) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

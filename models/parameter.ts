@@ -1,0 +1,78 @@
+/** Parameters: variables that know how they begin and how they lie on disk. */
+import { applyOne, asLeaf, type LeafAttrs, leafOp, Tensor } from "../core/graph.ts";
+import type { Random } from "../core/rng.ts";
+import { checkShape, f32, type Shape } from "../core/shape.ts";
+import type { Init } from "./init.ts";
+
+/**
+ * How a parameter lies on disk, where PyTorch's order holds.
+ *
+ * - `plain`: as in memory
+ * - `conv`: `[kh,kw,cin,cout]` in memory, `[cout,cin,kh,kw]` on disk
+ * - `linear`: `[in,out]` in memory, `[out,in]` on disk; `flattened` says that the inputs were an
+ *   image `[h,w,c]` here and `[c,h,w]` there
+ */
+export type DiskLayout =
+  | { readonly kind: "plain" }
+  | { readonly kind: "conv" }
+  | { readonly kind: "linear"; readonly flattened?: readonly [h: number, w: number, c: number] };
+
+/** A variable of a model. */
+export interface ParameterAttrs extends LeafAttrs {
+  readonly init: Init;
+  readonly layout: DiskLayout;
+  /** False for running statistics, which no gradient reaches. */
+  readonly trainable: boolean;
+}
+
+/** Options of {@link parameter}. */
+export interface ParameterOptions {
+  readonly init: Init;
+  readonly layout?: DiskLayout;
+  readonly trainable?: boolean;
+}
+
+/** A parameter; it gets its path when {@link parametersOf} walks the model. */
+export function parameter(shape: Shape, options: ParameterOptions): Tensor {
+  checkShape("make a parameter", shape);
+  const attrs: ParameterAttrs = {
+    type: f32(shape),
+    role: "variable",
+    label: "",
+    init: options.init,
+    layout: options.layout ?? { kind: "plain" },
+    trainable: options.trainable ?? true,
+  };
+  return applyOne(leafOp, [], attrs);
+}
+
+/** A parameter's attributes, or undefined for any other tensor. */
+export function asParameter(t: Tensor): ParameterAttrs | undefined {
+  const leaf = asLeaf(t);
+  return leaf && "init" in leaf ? leaf as ParameterAttrs : undefined;
+}
+
+/**
+ * All parameters of a model by path, in the order of its fields: `layer1.0.conv1.weight`, as in
+ * torchvision. Their labels are set to these paths, so that errors name the layer.
+ */
+export function parametersOf(model: object): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  const visit = (value: unknown, path: string): void => {
+    if (value instanceof Tensor) {
+      const attrs = asParameter(value);
+      if (!attrs) return;
+      attrs.label = path;
+      found.set(path, value);
+    } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+      for (const [key, field] of Object.entries(value)) visit(field, path ? `${path}.${key}` : key);
+    }
+  };
+  visit(model, "");
+  return found;
+}
+
+/** The elements a parameter begins with. */
+export function initialElements(t: Tensor, random: Random): Float32Array<ArrayBuffer> {
+  return asParameter(t)!.init(t.shape, random);
+}

@@ -1,0 +1,160 @@
+/**
+ * The safetensors format: header length (u64, little-endian), header (JSON, padded with spaces to
+ * eight bytes), then the elements of all tensors without gaps. A file is hostile input: every
+ * length and offset is checked before it is used.
+ *
+ * @source github.com/huggingface/safetensors, "Format"
+ */
+import { DataError } from "../core/errors.ts";
+import { sizeOf } from "../core/shape.ts";
+
+// deno-fmt-ignore
+const widths = {
+  BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, F16: 2, BF16: 2,
+  U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
+} as const;
+
+/** Element type of a stored tensor. */
+export type StoredType = keyof typeof widths;
+
+/** A tensor in a file; `bytes` is a view into it. */
+export interface StoredTensor {
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** What a file holds. */
+export interface SafeTensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const maxHeaderBytes = 100_000_000;
+
+interface HeaderEntry {
+  readonly dtype?: unknown;
+  readonly shape?: unknown;
+  readonly data_offsets?: unknown;
+}
+
+/**
+ * Reads a file image.
+ *
+ * @param file name for messages
+ * @throws {DataError} when it is no safetensors file, or a damaged one
+ */
+export function parseSafetensors(image: Uint8Array, file = "safetensors"): SafeTensors {
+  const fail = (what: string): never => {
+    throw new DataError(`Cannot read ${file}: ${what}`, { file });
+  };
+  if (image.length < 8) fail(`it has ${image.length} bytes, a safetensors file has at least 8`);
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes > maxHeaderBytes || 8 + headerBytes > image.length) {
+    fail(
+      `its header claims ${headerBytes} bytes, the file has ${image.length}; ` +
+        `it is cut off or no safetensors file`,
+    );
+  }
+  const header = parseHeader(image.subarray(8, 8 + headerBytes), fail);
+  const { __metadata__, ...entries } = header;
+  const data = image.subarray(8 + headerBytes), tensors = new Map<string, StoredTensor>();
+  const ranges: [start: number, end: number][] = [];
+  for (const [name, entry] of Object.entries(entries)) {
+    const { stored, range } = checkEntry(name, entry as HeaderEntry | null, data, fail);
+    tensors.set(name, stored);
+    ranges.push(range);
+  }
+  checkRanges(ranges, data.length, fail);
+  return { tensors, metadata: checkMetadata(__metadata__, fail) };
+}
+
+type Fail = (what: string) => never;
+
+function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
+  try {
+    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    if (typeof header === "object" && header !== null && !Array.isArray(header)) {
+      return header as Record<string, unknown>;
+    }
+  } catch {
+    // Falls through to the one message for every kind of broken header.
+  }
+  return fail("its header is no JSON object");
+}
+
+const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
+
+function checkEntry(name: string, entry: HeaderEntry | null, data: Uint8Array, fail: Fail) {
+  const { dtype, shape, data_offsets: offsets } = entry ?? {};
+  if (typeof dtype !== "string" || !Object.hasOwn(widths, dtype)) {
+    return fail(`${name} has the unknown element type ${dtype}`);
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount)) return fail(`${name} has the shape ${shape}`);
+  const [start, end]: unknown[] = Array.isArray(offsets) ? offsets : [];
+  const wanted = sizeOf(shape) * widths[dtype as StoredType];
+  if (!isCount(start) || !isCount(end) || end - start !== wanted || end > data.length) {
+    return fail(`${name} lies at [${offsets}], ${wanted} of ${data.length} bytes are wanted`);
+  }
+  const stored: StoredTensor = {
+    dtype: dtype as StoredType,
+    shape,
+    bytes: data.subarray(start, end),
+  };
+  return { stored, range: [start, end] as [number, number] };
+}
+
+function checkRanges(ranges: [number, number][], length: number, fail: Fail): void {
+  let at = 0;
+  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (start !== at) fail(`its data have a hole or an overlap at byte ${start}`);
+    at = end;
+  }
+  if (at !== length) fail(`${length - at} bytes at its end belong to no tensor`);
+}
+
+function checkMetadata(metadata: unknown, fail: Fail): Record<string, string> {
+  if (metadata === undefined) return {};
+  const isText = typeof metadata === "object" && metadata !== null &&
+    Object.values(metadata).every((v) => typeof v === "string");
+  return isText ? metadata as Record<string, string> : fail("its metadata are no texts");
+}
+
+/** Lays tensors out in the given order. */
+export function serializeSafetensors(
+  tensors: Iterable<readonly [string, StoredTensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const list = [...tensors], header: Record<string, unknown> = {};
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  let end = 0;
+  for (const [name, { dtype, shape, bytes }] of list) {
+    header[name] = { dtype, shape, data_offsets: [end, end + bytes.length] };
+    end += bytes.length;
+  }
+  // Padded by its bytes, not by its characters: names may be non-ASCII.
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const image = new Uint8Array(8 + headerBytes + end);
+  new DataView(image.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  image.fill(0x20, 8, 8 + headerBytes).set(json, 8);
+  let at = 8 + headerBytes;
+  for (const [, { bytes }] of list) {
+    image.set(bytes, at);
+    at += bytes.length;
+  }
+  return image;
+}
+
+/** Elements of a float tensor as f32; always a copy, so that alignment does not matter. */
+export function toFloat32(name: string, { dtype, bytes }: StoredTensor): Float32Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes).buffer;
+  if (dtype === "F32") return new Float32Array(copy);
+  if (dtype === "F64") return new Float32Array(new Float64Array(copy));
+  if (dtype === "F16") return new Float32Array(new Float16Array(copy));
+  if (dtype === "BF16") {
+    return new Float32Array(Uint32Array.from(new Uint16Array(copy), (half) => half << 16).buffer);
+  }
+  throw new DataError(`Cannot read ${name}: it holds ${dtype}, F32, F64, F16 or BF16 is wanted`);
+}

@@ -1,0 +1,47 @@
+/** The small convolutional net of PyTorch's tutorial "Training a classifier", after LeNet-5. */
+import type { Tensor } from "../core/graph.ts";
+import { maxPool2d } from "../ops/pool.ts";
+import { relu } from "../ops/pointwise.ts";
+import { Conv2d, flatten, Linear } from "./layers.ts";
+import type { Model, ModelEntry, ModelOptions } from "./model.ts";
+
+/**
+ * conv 5×5 → 6, ReLU, max pool 2, conv 5×5 → 16, ReLU, max pool 2, linear 120, 84, classes.
+ * 62,006 parameters and 0.65 million multiply-adds a picture for 32×32×3 and ten classes.
+ *
+ * @source LeCun et al. 1998, §2; pytorch.org, "Training a classifier"
+ */
+export class TutorialCnn implements Model {
+  readonly name = "tutorial-cnn";
+  readonly inputSize = 32;
+  readonly classes: number;
+  readonly channels: number;
+  readonly conv1: Conv2d;
+  readonly conv2: Conv2d;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly fc3: Linear;
+
+  constructor({ classes, channels = 3 }: ModelOptions) {
+    this.classes = classes;
+    this.channels = channels;
+    this.conv1 = new Conv2d(channels, 6, 5);
+    this.conv2 = new Conv2d(6, 16, 5);
+    this.fc1 = new Linear(16 * 5 * 5, 120, { flattened: [5, 5, 16] });
+    this.fc2 = new Linear(120, 84);
+    this.fc3 = new Linear(84, classes);
+  }
+
+  forward(x: Tensor): Tensor {
+    const first = maxPool2d(relu(this.conv1.forward(x)), { size: 2 });
+    const second = maxPool2d(relu(this.conv2.forward(first)), { size: 2 });
+    const hidden = relu(this.fc1.forward(flatten(second)));
+    return this.fc3.forward(relu(this.fc2.forward(hidden)));
+  }
+}
+
+/** The table's entry. */
+export const tutorialCnn: ModelEntry = {
+  summary: "small CNN of the PyTorch tutorial, 62 thousand parameters, 32×32 pictures",
+  create: (options) => new TutorialCnn(options),
+};

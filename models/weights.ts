@@ -1,0 +1,117 @@
+/** A model's weights on a device: made, loaded and saved. */
+import type { Device, Elements } from "../core/device.ts";
+import { CheckpointError } from "../core/errors.ts";
+import type { Tensor } from "../core/graph.ts";
+import { Random } from "../core/rng.ts";
+import { sameShape, show } from "../core/shape.ts";
+import { Store } from "../core/store.ts";
+import { diskShape, fromDisk, toDisk } from "./layout.ts";
+import type { Model } from "./model.ts";
+import { asParameter, initialElements, parametersOf } from "./parameter.ts";
+import { type SafeTensors, type StoredTensor, toFloat32 } from "./safetensors.ts";
+
+/** A model with memory: trained weights in one store, running statistics in another. */
+export class Weights implements Disposable {
+  /** All parameters by path. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** What the optimiser moves. */
+  readonly trainable: Store;
+  /** Running statistics. */
+  readonly statistics: Store;
+
+  /** Zero-filled; see {@link initialWeights} and {@link load}. */
+  constructor(device: Device, readonly model: Model) {
+    this.parameters = parametersOf(model);
+    const all = [...this.parameters.values()];
+    this.trainable = new Store(device, all.filter(isTrainable), { label: "weights" });
+    this.statistics = new Store(device, all.filter((t) => !isTrainable(t)), {
+      label: "statistics",
+    });
+  }
+
+  /** Both stores, as plans want them. */
+  get stores(): readonly Store[] {
+    return [this.trainable, this.statistics];
+  }
+
+  /** Number of trained elements. */
+  get size(): number {
+    const trained = [...this.parameters.values()].filter(isTrainable);
+    return trained.reduce((sum, t) => sum + t.shape.reduce((a, b) => a * b, 1), 0);
+  }
+
+  #storeOf(t: Tensor): Store {
+    return isTrainable(t) ? this.trainable : this.statistics;
+  }
+
+  /** Overwrites one parameter; elements in memory order. */
+  write(t: Tensor, elements: Elements): void {
+    this.#storeOf(t).write(t, elements);
+  }
+
+  /** Elements of one parameter in memory order. */
+  async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    return await this.#storeOf(t).read(t) as Float32Array<ArrayBuffer>;
+  }
+
+  /**
+   * Fills every parameter from a file in PyTorch's names and order.
+   *
+   * @param file name for messages
+   * @throws {CheckpointError} when a tensor is missing, unknown or of another shape; nothing is
+   *   changed then
+   */
+  load({ tensors }: SafeTensors, file = "checkpoint"): void {
+    const loaded: [Tensor, Float32Array<ArrayBuffer>][] = [];
+    for (const [path, t] of this.parameters) {
+      const stored = tensors.get(path);
+      if (!stored) throw misfit(file, path, `it lacks ${path}`, this.model);
+      const { layout } = asParameter(t)!, wanted = diskShape(t.shape, layout);
+      if (!sameShape(stored.shape, wanted)) {
+        const found = `${path} has shape ${show(stored.shape)}, ${show(wanted)} is wanted`;
+        throw misfit(file, path, found, this.model);
+      }
+      loaded.push([t, fromDisk(toFloat32(path, stored), t.shape, layout)]);
+    }
+    const unknown = [...tensors.keys()].find((key) =>
+      !this.parameters.has(key) && !key.endsWith("num_batches_tracked")
+    );
+    if (unknown) throw misfit(file, unknown, `it holds ${unknown}`, this.model);
+    for (const [t, elements] of loaded) this.write(t, elements);
+  }
+
+  /** Every parameter in PyTorch's names and order, for `serializeSafetensors`. */
+  async save(): Promise<[string, StoredTensor][]> {
+    const saved: [string, StoredTensor][] = [];
+    for (const [path, t] of this.parameters) {
+      const { layout } = asParameter(t)!;
+      const disk = toDisk(await this.read(t), t.shape, layout);
+      const bytes = new Uint8Array(disk.buffer);
+      saved.push([path, { dtype: "F32", shape: diskShape(t.shape, layout), bytes }]);
+    }
+    return saved;
+  }
+
+  /** Frees both stores. */
+  [Symbol.dispose](): void {
+    for (const store of this.stores) store[Symbol.dispose]();
+  }
+}
+
+const isTrainable = (t: Tensor): boolean => asParameter(t)!.trainable;
+
+function misfit(file: string, key: string, found: string, model: Model): CheckpointError {
+  return new CheckpointError(
+    `Cannot load ${file} into ${model.name} with ${model.classes} classes: ${found}`,
+    { key },
+  );
+}
+
+/** Weights as the model's initialisers draw them: a pure function of seed and path. */
+export function initialWeights(device: Device, model: Model, seed: number): Weights {
+  const weights = new Weights(device, model);
+  for (const [path, t] of weights.parameters) {
+    weights.write(t, initialElements(t, new Random(seed, path)));
+  }
+  return weights;
+}

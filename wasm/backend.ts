@@ -1,0 +1,185 @@
+/** The CPU backend: every operation by a Rust kernel, compiled to WASM with SIMD and threads. */
+import type { Backend, BuildProgress, Elements, Executable, Memory } from "../core/device.ts";
+import { DeviceError } from "../core/errors.ts";
+import type { Operand, Ref } from "../core/kernel.ts";
+import type { MacroStep, MapStep, Place, Step } from "../core/plan/steps.ts";
+import { mapProgram } from "./map_program.ts";
+import { type TensorModule, tensorModule } from "./tensor.ts";
+
+/** Plans that touch fewer bytes a run than this stay on one thread: waking others costs more. */
+const threadBytes = 1 << 20;
+
+interface Block extends Memory {
+  readonly address: number;
+}
+
+/** Options of {@link openWasm}. */
+export interface WasmOptions {
+  /** Threads that compute, this one included (default: one per core). */
+  readonly threads?: number;
+}
+
+/** Opens the CPU backend. It needs no permission. */
+export function openWasm(options: WasmOptions = {}): Backend {
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  return new WasmBackend(tensorModule(), Math.max(1, threads));
+}
+
+class WasmBackend implements Backend {
+  readonly kind = "wasm";
+  readonly name: string;
+  readonly maxBuffers = Infinity;
+  readonly maxBufferBytes = 2 ** 31;
+  readonly #live = new Set<Block>();
+
+  constructor(readonly module: TensorModule, readonly threads: number) {
+    const count = module.threaded ? threads : 1;
+    this.name = `WASM with SIMD, ${count} thread${count === 1 ? "" : "s"}`;
+  }
+
+  get liveBytes(): number {
+    let sum = 0;
+    for (const block of this.#live) sum += block.bytes;
+    return sum;
+  }
+
+  allocate(bytes: number, label: string): Memory {
+    const block: Block = { bytes, address: this.module.allocate(bytes, label) };
+    this.#live.add(block);
+    return block;
+  }
+
+  free(memory: Memory): void {
+    const block = memory as Block;
+    if (this.#live.delete(block)) this.module.free(block.address, block.bytes);
+  }
+
+  write(memory: Memory, offset: number, data: Elements): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.module.bytesAt(this.#address(memory) + offset, bytes.length).set(bytes);
+  }
+
+  read(memory: Memory, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const copy = new Uint8Array(bytes);
+    copy.set(this.module.bytesAt(this.#address(memory) + offset, bytes));
+    return Promise.resolve(copy.buffer);
+  }
+
+  build(
+    steps: readonly Step[],
+    buffers: readonly Memory[],
+    progress?: BuildProgress,
+  ): Promise<Executable> {
+    const touched = steps.reduce((sum, s) => sum + bytesOf(s), 0);
+    if (this.module.threaded && touched > threadBytes) this.module.pool.start(this.threads - 1);
+    const at = (p: Place): number => this.#address(buffers[p.buffer]) + p.offset;
+    const executable = new WasmExecutable(this.module, steps, at);
+    progress?.(steps.length, steps.length);
+    return Promise.resolve(executable);
+  }
+
+  close(): void {
+    for (const block of [...this.#live]) this.free(block);
+  }
+
+  #address(memory: Memory): number {
+    const block = memory as Block;
+    if (!this.#live.has(block)) throw new DeviceError("Cannot use memory that was freed");
+    return block.address;
+  }
+}
+
+/** Calls with final addresses; arguments that are words lie in one block of the executable. */
+class WasmExecutable implements Executable {
+  readonly kernels: string[] = [];
+  readonly #runs: (() => void)[] = [];
+  readonly #owned: { address: number; bytes: number }[] = [];
+  readonly #scratch: number[] = [];
+
+  constructor(readonly module: TensorModule, steps: readonly Step[], at: (p: Place) => number) {
+    for (const bytes of scratchSizes(steps)) this.#scratch.push(this.#own(bytes, "scratch"));
+    for (const step of steps) {
+      if (step.kind === "map") this.#addMap(step, at);
+      else if (step.kind === "macro") this.#addMacro(step, at);
+      else this.#add("copy", [at(step.from), at(step.to), step.to.bytes]);
+    }
+  }
+
+  get scratchBytes(): number {
+    return this.#owned.reduce((sum, o) => sum + o.bytes, 0) + this.module.workspaceBytes;
+  }
+
+  run(): void {
+    for (const run of this.#runs) run();
+  }
+
+  close(): void {
+    for (const { address, bytes } of this.#owned.splice(0)) this.module.free(address, bytes);
+    this.#runs.length = 0;
+  }
+
+  #addMap(step: MapStep, at: (p: Place) => number): void {
+    const program = mapProgram(
+      step,
+      (k) => at(step.args[k].place),
+      (k) => at(step.outputs[k].place),
+    );
+    this.#add("map", [this.#words(program)], step.label);
+  }
+
+  #addMacro(step: MacroStep, at: (p: Place) => number): void {
+    const address = ({ of, index }: Ref): number =>
+      of === "scratch"
+        ? this.#scratch[index]
+        : at(of === "input" ? step.inputs[index] : step.outputs[index]);
+    const lower = (operand: Operand): number => {
+      if (typeof operand === "number") return operand;
+      if ("of" in operand) return address(operand);
+      if ("ints" in operand) return this.#words(Uint32Array.from(operand.ints));
+      return this.#words(new Uint32Array(Float32Array.from(operand.floats).buffer));
+    };
+    for (const { kernel, args } of step.op.wasm(step.node).calls) {
+      this.#add(kernel, args.map(lower), step.label);
+    }
+  }
+
+  #add(kernel: string, args: readonly number[], label = kernel): void {
+    const run = this.module.exports[kernel];
+    if (!run) throw new DeviceError(`Cannot build ${label}: the tensor module has no ${kernel}`);
+    this.#runs.push(() => void run(...args));
+    this.kernels.push(label === kernel ? kernel : `${kernel} for ${label}`);
+  }
+
+  #words(words: Uint32Array<ArrayBuffer>): number {
+    const address = this.#own(words.byteLength, "arguments");
+    this.module.bytesAt(address, words.byteLength).set(new Uint8Array(words.buffer));
+    return address;
+  }
+
+  #own(bytes: number, label: string): number {
+    const address = this.module.allocate(bytes, label);
+    this.#owned.push({ address, bytes });
+    return address;
+  }
+}
+
+/** Scratch buffers are shared by all steps: the k-th is as large as the largest k-th. */
+function scratchSizes(steps: readonly Step[]): number[] {
+  const sizes: number[] = [];
+  for (const step of steps) {
+    if (step.kind !== "macro") continue;
+    for (const [k, bytes] of (step.op.wasm(step.node).scratch ?? []).entries()) {
+      sizes[k] = Math.max(sizes[k] ?? 0, bytes);
+    }
+  }
+  return sizes;
+}
+
+function bytesOf(step: Step): number {
+  const places = step.kind === "copy"
+    ? [step.from, step.to]
+    : step.kind === "map"
+    ? [...step.args.map((a) => a.place), ...step.outputs.map((o) => o.place)]
+    : [...step.inputs, ...step.outputs];
+  return places.reduce((sum, p) => sum + p.bytes, 0);
+}

@@ -1,0 +1,304 @@
+/**
+ * Images: decoding, resampling, cropping, encoding, and batches of packed images.
+ *
+ * The work is done by the Rust crate `wasm/image`. No permission is needed. The module is compiled
+ * on import and started at the first call; it belongs to the thread that calls, so loader workers
+ * each have their own.
+ */
+import { DataError, ShapeError } from "../core/errors.ts";
+import module from "./image_module.js";
+import * as glue from "./pkg/image.js";
+
+/** An upright image: RGBA, 8 bits a channel, rows from top to bottom, `4 * width * height` bytes. */
+export interface Image {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** What a file says of itself. */
+export interface ImageInfo {
+  readonly format: "png" | "jpeg";
+  /** Width in pixels of the upright image, as it will be decoded. */
+  readonly width: number;
+  /** Height in pixels of the upright image. */
+  readonly height: number;
+  /** Channels that carry something: 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha. */
+  readonly channels: number;
+  /** Bits a sample in the file; decoding keeps the 8 highest. */
+  readonly bits: number;
+  /** EXIF orientation of a JPEG, 1 to 8; decoding turns the image upright. 1 for PNG. */
+  readonly orientation: number;
+}
+
+/** How to decode. */
+export interface DecodeOptions {
+  /** Name of the file, for error messages. */
+  readonly file?: string;
+  /** Most pixels (width × height) to accept; a hundred million unless told otherwise. */
+  readonly maxPixels?: number;
+}
+
+/** Kernel of a resampling; all but `nearest` widen when shrinking, so that nothing aliases. */
+export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
+
+/** Pixels of 1 (grey), 3 (RGB) or 4 (RGBA) channels, told apart by the length of `data`. */
+export type Raster = Image;
+
+/** A rectangle in pixels, its origin at the top left. */
+export interface Box {
+  readonly top: number;
+  readonly left: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Images of one size, one after another: `[n, height, width, channels]`, 8 bits a channel. */
+export interface PackedImages {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  /** 1 for grey, 3 for RGB. */
+  readonly channels: 1 | 3;
+}
+
+/** How {@link gatherBatch} lays each image on its canvas. */
+export interface GatherOptions {
+  /** Height of the canvas in pixels; that of the images unless told otherwise. */
+  readonly height?: number;
+  /** Width of the canvas in pixels. */
+  readonly width?: number;
+  /** One number for each image of the batch: not 0 mirrors it left to right. */
+  readonly flips?: Uint8Array;
+  /** Two numbers for each image of the batch: top and left on the canvas; centred if not given. */
+  readonly offsets?: Int32Array;
+  /** What surrounds the image: black, or its nearest edge. Black unless told otherwise. */
+  readonly padding?: "zero" | "edge";
+}
+
+const filters: readonly Filter[] = ["nearest", "bilinear", "bicubic", "lanczos"];
+const efforts = ["fast", "balanced", "small"] as const;
+
+/** Both formats end here or before: a PNG side may be longer, and is refused. */
+const maxSide = 65_535;
+const defaultMaxPixels = 100_000_000;
+/** More bytes of pixels than this cannot be addressed by a 32-bit module. */
+const mostPixels = 0xffff_ffff;
+/** An instance that has grown beyond this is given up after the call: its memory never shrinks. */
+const keptBytes = 512 * 2 ** 20;
+
+type Refuse = (reason: string, cause: unknown) => Error;
+
+/** Owns the one instance of this thread: starts it when needed, replaces it after a trap. */
+class ImageCodec {
+  #memory: WebAssembly.Memory | undefined;
+
+  /**
+   * Runs calls of the glue. The crate answers bad input with an `Error`; anything else it throws is
+   * a trap, after which its memory cannot be trusted.
+   */
+  run<T>(work: () => T, refuse: Refuse): T {
+    this.#memory ??= glue.initSync({ module }).memory;
+    try {
+      const result = work();
+      if (this.#memory.buffer.byteLength > keptBytes) this.#discard();
+      return result;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (error.constructor === Error) throw refuse(error.message, error);
+      this.#discard();
+      const wanted = "an undamaged image that fits into memory is wanted";
+      throw refuse(`the decoder stopped on it (${error.message}), ${wanted}`, error);
+    }
+  }
+
+  #discard(): void {
+    glue.forget();
+    this.#memory = undefined;
+  }
+}
+
+const codec = new ImageCodec();
+
+function refusal(action: string, file?: string): Refuse {
+  return (reason, cause) =>
+    new DataError(`Cannot ${action} ${file ?? "the image"}: ${reason}`, { cause, file });
+}
+
+/**
+ * Reads the header of a PNG or JPEG without decoding it.
+ *
+ * @param bytes the whole file, or as much of it as holds the header
+ * @throws {DataError} when it is neither, or its header is damaged
+ */
+export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): ImageInfo {
+  const fields = codec.run(() => glue.info(bytes), refusal("read", options.file));
+  const [format, width, height, channels, bits, orientation] = fields;
+  return { format: format === 0 ? "png" : "jpeg", width, height, channels, bits, orientation };
+}
+
+/**
+ * Decodes a PNG or JPEG, recognised by its content, to upright RGBA.
+ *
+ * Palettes, grey and samples below 8 bits are expanded; samples of 16 bits keep their high byte;
+ * CMYK becomes RGB by the plain formula `255 (1 - ink) (1 - black)`. Colour profiles and gamma are
+ * not applied. The first frame of an animated PNG is taken.
+ *
+ * @throws {DataError} naming the file and what is wrong with it; nothing is allocated for a header
+ *   that claims more than `maxPixels`
+ * @source W3C PNG (third edition), ITU-T T.81, Exif 2.32
+ */
+export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Image {
+  const maxPixels = Math.min(options.maxPixels ?? defaultMaxPixels, mostPixels);
+  const size = new Uint32Array(2);
+  const data = codec.run(
+    () => glue.decode(bytes, maxPixels, maxSide, size),
+    refusal("decode", options.file),
+  );
+  return { width: size[0], height: size[1], data };
+}
+
+/** Checks the sides, and that the bytes are as many as the sides say. */
+function checkRaster(action: string, raster: Raster, allowed: readonly number[]): number {
+  const { width, height, data } = raster;
+  checkSides(action, width, height);
+  const channels = data.length / (width * height);
+  if (allowed.includes(channels)) return channels;
+  throw new ShapeError(
+    `Cannot ${action}: ${width}×${height} pixels have ${data.length} bytes, ` +
+      `${allowed.map((n) => n * width * height).join(" or ")} are wanted`,
+  );
+}
+
+function checkSides(action: string, width: number, height: number): void {
+  const isSide = (n: number) => Number.isSafeInteger(n) && n >= 1 && n <= maxSide;
+  if (isSide(width) && isSide(height) && width * height <= mostPixels / 4) return;
+  throw new ShapeError(
+    `Cannot ${action}: the size is ${width}×${height}, whole numbers from 1 to ${maxSide} and at ` +
+      `most ${Math.floor(mostPixels / 4)} pixels are wanted`,
+  );
+}
+
+/**
+ * Resamples an image to `width` × `height` pixels, as Pillow's `Image.resize` does: pixel centres
+ * at one half, the kernel widened by the scale when shrinking. Transparent images are resampled
+ * with their colours weighted by alpha.
+ *
+ * `bicubic` is the kernel of Keys with a = -1/2, `lanczos` has three lobes.
+ *
+ * @throws {ShapeError} when a size is no whole number from 1, or the bytes do not fit the size
+ * @source Keys 1981, Cubic convolution interpolation for digital image processing
+ */
+export function resizeImage(
+  image: Image,
+  width: number,
+  height: number,
+  options: { filter?: Filter } = {},
+): Image {
+  checkRaster("resize the image", image, [4]);
+  checkSides("resize the image", width, height);
+  const filter = filters.indexOf(options.filter ?? "bilinear");
+  const data = codec.run(
+    () => glue.resize(image.data, image.width, image.height, width, height, filter),
+    refusal("resize"),
+  );
+  return { width, height, data };
+}
+
+/**
+ * Cuts a rectangle out of an image; the result has its own memory.
+ *
+ * @throws {ShapeError} when the rectangle does not lie within the image
+ */
+export function cropImage(image: Image, box: Box): Image {
+  checkRaster("crop the image", image, [4]);
+  const { top, left, width, height } = box;
+  const whole = [top, left, width, height].every(Number.isSafeInteger);
+  const inside = top >= 0 && left >= 0 && width >= 1 && height >= 1 &&
+    left + width <= image.width && top + height <= image.height;
+  if (!whole || !inside) {
+    throw new ShapeError(
+      `Cannot crop the image: the box at top ${top}, left ${left} of ${width}×${height} leaves the ` +
+        `image of ${image.width}×${image.height}, a box within it is wanted`,
+    );
+  }
+  const data = new Uint8Array(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * image.width + left) * 4;
+    data.set(image.data.subarray(start, start + width * 4), y * width * 4);
+  }
+  return { width, height, data };
+}
+
+/**
+ * Writes a PNG of 8 bits a channel: grey, RGB or RGBA by the length of `raster.data`.
+ *
+ * @param options `effort` trades time for size; `balanced` unless told otherwise
+ * @throws {ShapeError} when the bytes do not fit the size
+ */
+export function encodePng(
+  raster: Raster,
+  options: { effort?: typeof efforts[number] } = {},
+): Uint8Array {
+  const channels = checkRaster("encode the image", raster, [1, 3, 4]);
+  const effort = efforts.indexOf(options.effort ?? "balanced");
+  return codec.run(
+    () => glue.encode_png(raster.data, raster.width, raster.height, channels, effort),
+    refusal("encode"),
+  );
+}
+
+/** The bytes of the chosen images, one after another. */
+function chosen(images: PackedImages, index: ArrayLike<number>): Uint8Array {
+  const size = images.height * images.width * images.channels;
+  const count = images.data.length / size;
+  const result = new Uint8Array(index.length * size);
+  for (let i = 0; i < index.length; i++) {
+    const at = index[i];
+    if (!(Number.isSafeInteger(at) && at >= 0 && at < count)) {
+      throw new ShapeError(
+        `Cannot gather a batch: index ${at} at place ${i}, whole numbers from 0 to ${count - 1} ` +
+          `are wanted`,
+      );
+    }
+    result.set(images.data.subarray(at * size, (at + 1) * size), i * size);
+  }
+  return result;
+}
+
+/**
+ * Makes a batch of packed images: one `u32` a pixel, RGBA with red in the low byte,
+ * `[index.length, height, width]`, ready for upload.
+ *
+ * Each image is mirrored if asked, then laid at (top, left) on a canvas of `height` × `width`; what
+ * lies outside is cut off. Random crops after padding, as torchvision's `RandomCrop(size, padding)`,
+ * are offsets drawn from `-padding` to `padding`.
+ *
+ * @throws {ShapeError} when an index is out of range, or an option's length is not the batch's
+ */
+export function gatherBatch(
+  images: PackedImages,
+  index: ArrayLike<number>,
+  options: GatherOptions = {},
+): Uint32Array {
+  const { height: h, width: w, channels } = images, n = index.length;
+  const { height = h, width = w, padding = "zero" } = options;
+  checkSides("gather a batch", w, h);
+  checkSides("gather a batch", width, height);
+  const flips = options.flips ?? new Uint8Array(n);
+  const top = Math.floor((height - h) / 2), left = Math.floor((width - w) / 2);
+  const offsets = options.offsets ??
+    Int32Array.from({ length: 2 * n }, (_, i) => i % 2 === 0 ? top : left);
+  if (flips.length !== n || offsets.length !== 2 * n || images.data.length % (h * w * channels)) {
+    throw new ShapeError(
+      `Cannot gather a batch: ${n} indices, ${flips.length} flips, ${offsets.length} offsets and ` +
+        `${images.data.length} bytes, ${n} flips, ${2 * n} offsets and a multiple of ` +
+        `${h * w * channels} bytes are wanted`,
+    );
+  }
+  const data = chosen(images, index), edge = padding === "edge";
+  return codec.run(
+    () => glue.gather(data, h, w, channels, flips, offsets, height, width, edge),
+    refusal("gather a batch of"),
+  );
+}

@@ -1,0 +1,3 @@
+/** The compiled image module, not yet an instance; see image_module.js. */
+declare const module: WebAssembly.Module;
+export default module;
