@@ -1,0 +1,92 @@
+/** Evaluate: accuracy and loss of a model file on a data set's test images. */
+import { UsageError } from "../core/errors.ts";
+import { datasets } from "../data/datasets.ts";
+import { models } from "../models/models.ts";
+import { Weights } from "../models/weights.ts";
+import { chooseDevice } from "../open_device.ts";
+import { Evaluator } from "../train/evaluator.ts";
+import { defineCommand } from "./command.ts";
+import { machineOptions, outputOptions } from "./common_options.ts";
+import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
+import { openNamedDataset } from "./open_dataset.ts";
+import { choice, group, integer } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { dataOptions, names } from "./training_options.ts";
+import { findWeights } from "./weights_file.ts";
+import { weightsOption } from "./weights_option.ts";
+
+/** The command. */
+export const command = defineCommand({
+  name: "evaluate",
+  summary: "Measure a model file on a data set's test images",
+  examples: [
+    { line: "deno task evaluate", note: "the newest run's best weights on fashion-mini" },
+    {
+      line: "deno task evaluate --weights F --dataset cifar10 --data-dir cifar",
+      note: "any model file on CIFAR-10",
+    },
+  ],
+  usage: "deno task evaluate",
+  permissions: ["--allow-read"],
+  positionals: {},
+  options: {
+    ...group("Model", {
+      weights: weightsOption,
+      model: choice(names(models), { help: "architecture it must be of", unset: "any" }),
+      batchSize: integer({ help: "images a pass", default: 250, min: 1, max: 65_536 }),
+    }),
+    ...dataOptions,
+    device: machineOptions.device,
+    ...outputOptions,
+  },
+  run: async ({ options }, context): Promise<void> => {
+    const { out, err } = context, { checkpoint, origin } = await findWeights(options.weights);
+    checkModel(checkpoint.model.name, checkpoint.file, options.model);
+    const dataset = await openNamedDataset(options.dataset, options, context);
+    checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
+    const { device, reason } = await chooseDevice(options.device);
+    using _device = device;
+    err.line(`${checkpoint.model.name}, ${origin}, on ${dataset.name}, ${device.name} (${reason})`);
+    using weights = new Weights(device, checkpoint.model);
+    weights.load(checkpoint.content, checkpoint.file);
+    const batchSize = Math.min(options.batchSize, dataset.test.size), { mean, std } = checkpoint;
+    using evaluator = await Evaluator.create(device, weights, { batchSize, mean, std });
+    using progress = new Progress({ terminal: err, label: "evaluate" });
+    const start = performance.now(), total = dataset.test.size;
+    const result = await evaluator.run(
+      dataset.test,
+      (done) => progress.update({ done, total }),
+    );
+    const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
+    progress.clear();
+    const { top1, top5, loss } = result;
+    if (options.json) out.line(JSON.stringify({ top1, top5, loss, images_per_second: rate }));
+    else {
+      out.line(
+        `top 1 ${formatPercent(top1, 2)}  top 5 ${formatPercent(top5, 2)}  loss ${
+          formatLoss(loss)
+        }  ` +
+          `${formatRate(rate)}  ${formatDuration(seconds)}`,
+      );
+    }
+  },
+});
+
+function checkModel(found: string, file: string, wanted: string | undefined): void {
+  if (wanted === undefined || found === wanted) return;
+  throw new UsageError(`Cannot evaluate ${file}: it is a ${found}, ${wanted} was asked for`);
+}
+
+function checkClasses(
+  found: readonly string[],
+  file: string,
+  wanted: readonly string[],
+  dataset: string,
+): void {
+  if (found.length === wanted.length && found.every((name, k) => name === wanted[k])) return;
+  throw new UsageError(
+    `Cannot evaluate ${file} on ${dataset}: it tells apart ${found.join(", ")}; ` +
+      `${dataset} has ${wanted.join(", ")}`,
+    { hint: "choose the data set it was trained on with --dataset" },
+  );
+}

@@ -1,0 +1,119 @@
+/** What `train` tells while it works: where, what, how far, and what to do next. */
+import type { Device } from "../core/device.ts";
+import type { Run } from "../train/run.ts";
+import type { FitEvent, Trainer } from "../train/trainer.ts";
+import type { Context } from "./command.ts";
+import { formatBytes, formatCount, formatDuration, formatLoss, formatPercent } from "./format.ts";
+import { formatRate } from "./format.ts";
+import { Progress } from "./progress.ts";
+import type { TrainingPlan } from "./train_plan.ts";
+import { fovea } from "./identity.ts";
+
+/** Kernels worth a line: fewer are made before anybody would read it. */
+const manyKernels = 20;
+
+/** Writes the report of one run. */
+export class TrainingReport {
+  readonly #progress: Progress;
+  readonly #start = performance.now();
+  #images = 0;
+  #seconds = 0;
+
+  constructor(
+    readonly context: Context,
+    readonly plan: TrainingPlan,
+    readonly json: boolean,
+  ) {
+    this.#progress = new Progress({ terminal: context.err, label: "train", lineMs: 2000 });
+  }
+
+  /** The first lines, before anything slow. */
+  begin(device: Device, reason: string): void {
+    const { err } = this.context, { dataset, model, recipe } = this.plan;
+    const { train, test, classes } = dataset;
+    err.line(`${err.paint.bold(fovea)}  ${model} on ${dataset.name}, ${device.name} (${reason})`);
+    err.line(
+      `data    ${formatCount(train.size)} training and ${formatCount(test.size)} test images ` +
+        `in ${classes.length} classes`,
+    );
+    err.line(
+      `recipe  ${recipe.epochs} epochs, batch ${recipe.batchSize}, ${recipe.optimizer}, ` +
+        `lr ${recipe.lr} ${recipe.schedule}${recipe.flip ? ", flips" : ""}, seed ${recipe.seed}`,
+    );
+  }
+
+  /** Told before each kernel is made. */
+  compiling(done: number, total: number): void {
+    if (total < manyKernels || this.context.err.isTerminal === false) return;
+    this.context.err.write(`\r\x1b[Kcompiling ${done} of ${total} kernels`);
+    if (done === total) this.context.err.write("\r\x1b[K");
+  }
+
+  /** When everything is built. */
+  planned(trainer: Trainer, folder: string): void {
+    const { err } = this.context, { weights } = trainer.options;
+    const bytes = trainer.options.device.liveBytes;
+    err.line(
+      `model   ${formatCount(weights.size)} parameters, ${formatBytes(bytes)} on the device`,
+    );
+    err.line(`run     ${folder}`);
+    const { epoch, batch } = trainer.position;
+    if (epoch > 0 || batch > 0) err.line(`resume  at batch ${batch} of epoch ${epoch + 1}`);
+  }
+
+  /** One reading, log line or epoch. */
+  event(event: FitEvent): void {
+    const { recipe } = this.plan, { epochs } = recipe, epoch = event.epoch + 1;
+    if (event.kind === "step") {
+      const done = event.batch * recipe.batchSize, total = event.batches * recipe.batchSize;
+      const { loss, accuracy, imagesPerSecond } = event;
+      this.#progress.update({ done, total, epoch, epochs, loss, accuracy, imagesPerSecond });
+    } else if (event.kind === "log") {
+      this.#progress.line(
+        `[${epoch}, ${`${event.batch}`.padStart(5)}] loss: ${event.loss.toFixed(3)}`,
+      );
+    } else {
+      this.#images += event.imagesPerSecond * event.seconds;
+      this.#seconds += event.seconds;
+      this.#progress.finish(
+        `epoch ${`${epoch}`.padStart(`${epochs}`.length)}/${epochs}  loss ${
+          formatLoss(event.loss)
+        }  ` +
+          `accuracy ${formatPercent(event.accuracy)}  test ${formatPercent(event.test.top1)}  ` +
+          `${formatRate(event.imagesPerSecond)}  ${formatDuration(event.seconds)}`,
+      );
+    }
+  }
+
+  /** A line that stays. */
+  note(text: string): void {
+    this.#progress.line(text);
+  }
+
+  /** The last lines: accuracy, where the files are, what to try next. */
+  end(run: Run): void {
+    const { err, out } = this.context, test = run.last?.test, { path } = run.folder;
+    const seconds = (performance.now() - this.#start) / 1000;
+    const rate = this.#seconds > 0 ? this.#images / this.#seconds : 0;
+    if (test === undefined) err.line("nothing left to train: the run had finished");
+    else {
+      err.line(
+        `${err.paint.green("done")}    test accuracy ${formatPercent(test.top1, 2)} ` +
+          `(top 5 ${formatPercent(test.top5)}), ${formatDuration(seconds)} in all`,
+      );
+    }
+    err.line(`try     deno task predict ${this.#predictArguments(run)}`);
+    if (!this.json) return;
+    out.line(JSON.stringify({
+      test_accuracy: test?.top1,
+      seconds,
+      images_per_second: rate,
+      run: path,
+    }));
+  }
+
+  #predictArguments(run: Run): string {
+    const sample = "data/fashion_mini/preview.png";
+    return `--weights ${run.folder.file("best")} ${sample}`;
+  }
+}

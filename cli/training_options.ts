@@ -1,0 +1,60 @@
+/** The options of `train`: what to train on what, and how. */
+import { datasets } from "../data/datasets.ts";
+import type { Recipe } from "../data/dataset.ts";
+import { models } from "../models/models.ts";
+import { schedules } from "../train/schedule.ts";
+import { choice, flag, group, integer, number, path } from "./options.ts";
+import type { Values } from "./options.ts";
+
+/** Keys of a table, with their own types. */
+export function names<T extends object>(table: T): (keyof T & string)[] {
+  return Object.keys(table) as (keyof T & string)[];
+}
+
+const recipe = "from the data set's recipe";
+
+/** Which images. */
+export const dataOptions = group("Data", {
+  dataset: choice(names(datasets), { help: "what to train on", default: "fashion-mini" }),
+  dataDir: path({ help: "folder with the data set's files", valueName: "DIR" }),
+  download: flag({ help: "fetch the files into the folder when they are missing" }),
+});
+
+/** How to train; what is not given comes from the data set's recipe. */
+export const recipeOptions = group("Training", {
+  model: choice(names(models), { help: "architecture", unset: recipe }),
+  epochs: integer({ help: "passes over the training images", unset: recipe, min: 1, max: 100_000 }),
+  batchSize: integer({ help: "images a step", unset: recipe, min: 1, max: 65_536 }),
+  optimizer: choice(["sgd", "adam", "adamw"], { help: "update rule", unset: recipe }),
+  lr: number({ help: "learning rate, the highest of its schedule", unset: recipe, above: 0 }),
+  schedule: choice(names(schedules), { help: "course of the learning rate", unset: recipe }),
+  momentum: number({ help: "momentum of sgd", unset: recipe, min: 0, max: 1 }),
+  weightDecay: number({ help: "weight decay", unset: recipe, min: 0 }),
+  flip: flag({ help: "mirror half of the training images", unset: recipe }),
+});
+
+/** Values of {@link recipeOptions}. */
+export type RecipeOptions = Values<typeof recipeOptions>;
+
+/** The data set's recipe with the user's options over it. */
+export function overrideRecipe(
+  base: Recipe,
+  options: RecipeOptions,
+  seed: number | undefined,
+): Recipe {
+  const { model, epochs, batchSize, optimizer, lr, schedule, momentum, weightDecay, flip } =
+    options;
+  return {
+    ...base,
+    model: model ?? base.model,
+    epochs: epochs ?? base.epochs,
+    batchSize: batchSize ?? base.batchSize,
+    optimizer: optimizer ?? base.optimizer,
+    lr: lr ?? base.lr,
+    schedule: schedule ?? base.schedule,
+    momentum: momentum ?? base.momentum,
+    weightDecay: weightDecay ?? base.weightDecay,
+    flip: flip ?? base.flip,
+    seed: seed ?? base.seed,
+  };
+}

@@ -1,0 +1,37 @@
+/** Layers, architectures and model files. */
+export {
+  BatchNorm2d,
+  Conv2d,
+  type Conv2dLayerOptions,
+  flatten,
+  type Layer,
+  Linear,
+  type LinearOptions,
+  Trace,
+} from "./layers.ts";
+export { fill, type Init, kaimingNormal, normal, torchDefault, uniform } from "./init.ts";
+export {
+  type DiskLayout,
+  parameter,
+  type ParameterAttrs,
+  type ParameterOptions,
+  parametersOf,
+} from "./parameter.ts";
+export type { Model, ModelEntry, ModelOptions } from "./model.ts";
+export { type ModelName, models } from "./models.ts";
+export { TutorialCnn } from "./tutorial_cnn.ts";
+export { ResNet, type Stem } from "./resnet.ts";
+export { initialWeights, Weights } from "./weights.ts";
+export {
+  type Checkpoint,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Preprocessing,
+} from "./checkpoint.ts";
+export {
+  parseSafetensors,
+  type SafeTensors,
+  serializeSafetensors,
+  type StoredTensor,
+  type StoredType,
+} from "./safetensors.ts";

@@ -1,0 +1,87 @@
+/** Accuracy and loss of a model over a split, as one replayed plan. */
+import type { Device, Plan } from "../core/device.ts";
+import type { Tensor } from "../core/graph.ts";
+import { input } from "../core/structure.ts";
+import { batches } from "../data/batches.ts";
+import type { Split } from "../data/dataset.ts";
+import { Trace } from "../models/layers.ts";
+import type { Weights } from "../models/weights.ts";
+import { crossEntropy } from "../ops/cross_entropy.ts";
+import { topKHits } from "../ops/label_rank.ts";
+import { pixels as unpack } from "../ops/pixels.ts";
+import { Accumulator } from "./accumulator.ts";
+import type { StepOptions } from "./training_step.ts";
+
+/** Results over all images of a split. */
+export interface Evaluation {
+  readonly images: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  /** Share of images whose class got the largest logit. */
+  readonly top1: number;
+  /** Share of images whose class is among the five largest logits. */
+  readonly top5: number;
+}
+
+/** A compiled forward pass with metrics. */
+export class Evaluator implements Disposable {
+  private constructor(
+    readonly plan: Plan,
+    readonly weights: Weights,
+    readonly batchSize: number,
+    readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
+    readonly accumulator: Accumulator,
+  ) {}
+
+  /** Traces and compiles the pass. */
+  static async create(
+    device: Device,
+    weights: Weights,
+    options: Pick<StepOptions, "batchSize" | "mean" | "std" | "onProgress">,
+  ): Promise<Evaluator> {
+    const { batchSize, mean, std } = options, { model } = weights, size = model.inputSize;
+    const pixels = input([batchSize, size, size], "pixels", "u32");
+    const labels = input([batchSize], "labels", "i32");
+    const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
+    const logits = model.forward(x, new Trace(false));
+    const accumulator = new Accumulator(device, 3);
+    const update = accumulator.update([
+      crossEntropy(logits, labels, { reduction: "sum" }),
+      topKHits(logits, labels, 1),
+      topKHits(logits, labels, 5),
+    ]);
+    const plan = await device.compile({ outputs: [], updates: [update] }, {
+      stores: [...weights.stores, accumulator.store],
+      onProgress: options.onProgress,
+    });
+    return new Evaluator(plan, weights, batchSize, { pixels, labels }, accumulator);
+  }
+
+  /** Runs over a split; a short last batch is padded with images that do not count. */
+  async run(split: Split, onProgress?: (images: number) => void): Promise<Evaluation> {
+    const { batchSize } = this, imageSize = this.weights.model.inputSize;
+    let loss = 0, top1 = 0, top5 = 0, images = 0, pending = 0;
+    const collect = async (): Promise<void> => {
+      const sums = await this.accumulator.take();
+      loss += sums[0];
+      top1 += sums[1];
+      top5 += sums[2];
+      pending = 0;
+    };
+    for (const batch of batches(split, { batchSize, imageSize, last: "pad" })) {
+      this.plan.run([[this.inputs.pixels, batch.pixels], [this.inputs.labels, batch.labels]]);
+      images += batch.valid;
+      onProgress?.(images);
+      // Bounds the work queued on a GPU; f32 sums of this many batches stay exact enough.
+      if (++pending >= 32) await collect();
+    }
+    await collect();
+    return { images, loss: loss / images, top1: top1 / images, top5: top5 / images };
+  }
+
+  /** Frees plan and sums. */
+  [Symbol.dispose](): void {
+    this.plan[Symbol.dispose]();
+    this.accumulator[Symbol.dispose]();
+  }
+}

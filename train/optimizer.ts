@@ -1,0 +1,117 @@
+/**
+ * Optimisers: how weights follow their gradients. Each is a rule over flat blocks, written as nodes
+ * of the graph, so that the planner makes one kernel per block of it.
+ */
+import type { Tensor } from "../core/graph.ts";
+import type { Update } from "../core/plan/schedule.ts";
+import { input } from "../core/structure.ts";
+import { add, div, mul, sqrt, square, sub } from "../ops/pointwise.ts";
+
+/** A block of weights with what an optimiser needs to move it; all are vectors of one size. */
+export interface WeightBlock {
+  readonly weights: Tensor;
+  readonly gradient: Tensor;
+  /** One vector per moment, zero at the start. */
+  readonly moments: readonly Tensor[];
+}
+
+/** An update rule. */
+export interface Optimizer {
+  readonly name: string;
+  /** Vectors of state per weight. */
+  readonly moments: number;
+  /** Scalars that change from step to step, given anew for each. */
+  readonly scalars: readonly Tensor[];
+  /** Values of the scalars at a step (from 1) with a learning rate. */
+  scalarsAt(step: number, learningRate: number): readonly number[];
+  /** New weights and moments of one block. */
+  update(block: WeightBlock): readonly Update[];
+}
+
+/** Options of {@link sgd}. */
+export interface SgdOptions {
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  /** Added to the gradient as `weightDecay · w`. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Stochastic gradient descent: `g ← g + λw`, `v ← μv + g`, `w ← w − η·v`, or `w − η·(g + μv)` with
+ * Nesterov's momentum; PyTorch's form, in which the learning rate multiplies the velocity.
+ *
+ * @source Sutskever et al. 2013, "On the importance of initialization and momentum"
+ */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
+  const rate = input([], "learning rate");
+  return {
+    name: "sgd",
+    moments: momentum > 0 ? 1 : 0,
+    scalars: [rate],
+    scalarsAt: (_, learningRate) => [learningRate],
+    update({ weights, gradient, moments: [velocity] }) {
+      const g = decayed(gradient, weights, weightDecay);
+      if (!velocity) return [[weights, sub(weights, mul(g, rate))]];
+      const v = add(mul(velocity, momentum), g);
+      const direction = nesterov ? add(g, mul(v, momentum)) : v;
+      return [[velocity, v], [weights, sub(weights, mul(direction, rate))]];
+    },
+  };
+}
+
+/** Options of {@link adam} and {@link adamw}. */
+export interface AdamOptions {
+  /** Decay of the two moments (default .9, .999). */
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * Adam with its weight decay added to the gradient, in PyTorch's form:
+ * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+ * `w ← w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.
+ *
+ * @source Kingma & Ba 2015, algorithm 1
+ */
+export function adam(options: AdamOptions = {}): Optimizer {
+  return adamRule("adam", options, false);
+}
+
+/**
+ * Adam with decoupled weight decay: `w ← w − η·λ·w` before Adam's step.
+ *
+ * @source Loshchilov & Hutter 2019
+ */
+export function adamw(options: AdamOptions = {}): Optimizer {
+  return adamRule("adamw", { weightDecay: 0.01, ...options }, true);
+}
+
+function adamRule(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
+  const { betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
+  const stepSize = input([], "step size");
+  const correction = input([], "second moment correction");
+  const keep = input([], "kept by decay");
+  const decays = decoupled && weightDecay > 0;
+  return {
+    name,
+    moments: 2,
+    scalars: decays ? [stepSize, correction, keep] : [stepSize, correction],
+    scalarsAt(step, learningRate) {
+      const size = learningRate / (1 - beta1 ** step), scale = 1 / Math.sqrt(1 - beta2 ** step);
+      return decays ? [size, scale, 1 - learningRate * weightDecay] : [size, scale];
+    },
+    update({ weights, gradient, moments: [first, second] }) {
+      const g = decoupled ? gradient : decayed(gradient, weights, weightDecay);
+      const m = add(mul(first, beta1), mul(g, 1 - beta1));
+      const v = add(mul(second, beta2), mul(square(g), 1 - beta2));
+      const step = div(mul(m, stepSize), add(mul(sqrt(v), correction), eps));
+      const kept = decays ? mul(weights, keep) : weights;
+      return [[first, m], [second, v], [weights, sub(kept, step)]];
+    },
+  };
+}
+
+const decayed = (gradient: Tensor, weights: Tensor, decay: number): Tensor =>
+  decay === 0 ? gradient : add(gradient, mul(weights, decay));

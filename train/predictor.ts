@@ -1,0 +1,68 @@
+/** A trained model on pictures: bytes of any size → probabilities by class. */
+import type { Device, Plan } from "../core/device.ts";
+import type { Tensor } from "../core/graph.ts";
+import { input } from "../core/structure.ts";
+import type { Checkpoint } from "../models/checkpoint.ts";
+import { Trace } from "../models/layers.ts";
+import { Weights } from "../models/weights.ts";
+import { pixels as unpack } from "../ops/pixels.ts";
+import { softmax } from "../ops/softmax.ts";
+import { type Image, resizeImage } from "../data/image.ts";
+
+/** A class and how likely it is. */
+export interface Guess {
+  readonly label: string;
+  /** Softmax of the logits; a measure of the model's own certainty. */
+  readonly probability: number;
+}
+
+/** A compiled classifier for single pictures. */
+export class Predictor implements Disposable {
+  private constructor(
+    readonly checkpoint: Checkpoint,
+    readonly weights: Weights,
+    readonly plan: Plan,
+    readonly pixels: Tensor,
+    readonly probabilities: Tensor,
+  ) {}
+
+  /**
+   * Loads a model file on a device.
+   *
+   * @throws {CheckpointError} when its tensors do not fit the model it names
+   */
+  static async create(device: Device, checkpoint: Checkpoint): Promise<Predictor> {
+    const { model, mean, std } = checkpoint, size = model.inputSize;
+    const weights = new Weights(device, model);
+    try {
+      weights.load(checkpoint.content, checkpoint.file);
+      const pixels = input([1, size, size], "pixels", "u32");
+      const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
+      const probabilities = softmax(model.forward(x, new Trace(false)));
+      const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
+      return new Predictor(checkpoint, weights, plan, pixels, probabilities);
+    } catch (error) {
+      weights[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The `top` likeliest classes of a picture, which is resized as a whole to the model's square. */
+  async predict(image: Image, top = 5): Promise<Guess[]> {
+    const size = this.checkpoint.model.inputSize;
+    const { data } = resizeImage(image, size, size);
+    // A copy: the pixels of a decoded picture may start at any byte.
+    this.plan.run([[this.pixels, new Uint32Array(new Uint8Array(data).buffer)]]);
+    const probabilities = [...await this.plan.read(this.probabilities)];
+    return probabilities
+      .map((probability, k) => ({ label: this.checkpoint.classes[k], probability }))
+      .sort((a, b) => b.probability - a.probability)
+      .slice(0, top);
+  }
+
+  /** Frees plan and weights. */
+  [Symbol.dispose](): void {
+    this.plan[Symbol.dispose]();
+    this.weights[Symbol.dispose]();
+  }
+}

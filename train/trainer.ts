@@ -1,0 +1,262 @@
+/** The training loop: epochs of steps, readings on the way, an evaluation after each epoch. */
+import type { BuildProgress, Device } from "../core/device.ts";
+import { batchCount, batches } from "../data/batches.ts";
+import type { Dataset, Recipe } from "../data/dataset.ts";
+import type { Weights } from "../models/weights.ts";
+import { type Evaluation, Evaluator } from "./evaluator.ts";
+import { adam, adamw, type Optimizer, sgd } from "./optimizer.ts";
+import { schedules } from "./schedule.ts";
+import { type StepMetrics, TrainingStep } from "./training_step.ts";
+
+/** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
+export interface Position {
+  readonly epoch: number;
+  readonly batch: number;
+}
+
+/** A reading on the way. */
+export interface StepEvent {
+  readonly kind: "step";
+  /** From 0. */
+  readonly epoch: number;
+  /** Batches done in this epoch, and in all of it. */
+  readonly batch: number;
+  readonly batches: number;
+  /** Means since the last reading. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Since the last reading; the first one includes warming up. */
+  readonly imagesPerSecond: number;
+  readonly learningRate: number;
+}
+
+/** Mean loss of every so many batches, as asked by `logEvery`. */
+export interface LogEvent {
+  readonly kind: "log";
+  readonly epoch: number;
+  readonly batch: number;
+  readonly loss: number;
+}
+
+/** The end of an epoch. */
+export interface EpochEvent {
+  readonly kind: "epoch";
+  readonly epoch: number;
+  /** Means over the epoch's steps, while the weights moved. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** On the test images, with the weights as they are now. */
+  readonly test: Evaluation;
+  readonly seconds: number;
+  /** Training only, evaluation left out. */
+  readonly imagesPerSecond: number;
+}
+
+/** What {@link Trainer.fit} yields. */
+export type FitEvent = StepEvent | LogEvent | EpochEvent;
+
+/** Options of {@link Trainer.create}. */
+export interface TrainerOptions {
+  readonly device: Device;
+  readonly weights: Weights;
+  readonly dataset: Dataset;
+  /** The data set's recipe, or the user's. */
+  readonly recipe: Recipe;
+  /** Batches between {@link LogEvent}s; none by default. */
+  readonly logEvery?: number;
+  /** Aimed time between readings in milliseconds (default 250). */
+  readonly readingMs?: number;
+  readonly onProgress?: BuildProgress;
+  readonly debug?: boolean;
+}
+
+/** Raised when the loss is no number any more. */
+export class DivergedError extends Error {
+  override name = "DivergedError";
+}
+
+/** The optimiser a recipe names. */
+export function optimizerOf(recipe: Recipe): Optimizer {
+  const { optimizer, momentum, weightDecay } = recipe;
+  if (optimizer === "sgd") return sgd({ momentum, weightDecay });
+  return optimizer === "adam" ? adam({ weightDecay }) : adamw({ weightDecay });
+}
+
+/** Images that one evaluation batch holds; the last is padded. */
+const evaluationBatch = 250;
+
+/** Trains a model on a data set. */
+export class Trainer implements Disposable {
+  #position: Position = { epoch: 0, batch: 0 };
+
+  private constructor(
+    readonly options: TrainerOptions,
+    readonly step: TrainingStep,
+    readonly evaluator: Evaluator,
+  ) {}
+
+  /** Compiles the training step and the evaluation. */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    const { device, weights, recipe, dataset } = options;
+    const step = await TrainingStep.create(device, weights, optimizerOf(recipe), {
+      ...recipe,
+      onProgress: options.onProgress,
+      debug: options.debug,
+    });
+    const evaluator = await Evaluator.create(device, weights, {
+      ...recipe,
+      batchSize: Math.min(evaluationBatch, dataset.test.size),
+      onProgress: options.onProgress,
+    });
+    return new Trainer(options, step, evaluator);
+  }
+
+  /** Where the next step starts. Set it, and the step's moments, to resume a run. */
+  get position(): Position {
+    return this.#position;
+  }
+  set position(position: Position) {
+    this.#position = position;
+    this.step.steps = position.epoch * this.batchesPerEpoch + position.batch;
+  }
+
+  /** Steps of an epoch; a last batch that is not full is left out. */
+  get batchesPerEpoch(): number {
+    return batchCount(this.options.dataset.train.size, this.options.recipe.batchSize, "drop");
+  }
+
+  /** Steps of the whole run. */
+  get totalSteps(): number {
+    return this.options.recipe.epochs * this.batchesPerEpoch;
+  }
+
+  /**
+   * Trains from the current position to the last epoch. Leave the loop with `break` to stop after
+   * a step: {@link position} then says where.
+   *
+   * @throws {DivergedError} when the loss is no finite number
+   */
+  async *fit(): AsyncGenerator<FitEvent, void, void> {
+    while (this.#position.epoch < this.options.recipe.epochs) {
+      const start = performance.now(), sums = new Window();
+      yield* this.#epoch(sums);
+      const seconds = (performance.now() - start) / 1000, { epoch } = this.#position;
+      const test = await this.evaluator.run(this.options.dataset.test);
+      this.#position = { epoch: epoch + 1, batch: 0 };
+      const { loss, accuracy, steps } = sums.mean();
+      const imagesPerSecond = steps * this.options.recipe.batchSize / seconds;
+      yield { kind: "epoch", epoch, loss, accuracy, test, seconds, imagesPerSecond };
+    }
+  }
+
+  async *#epoch(sums: Window): AsyncGenerator<StepEvent | LogEvent, void, void> {
+    const { dataset, recipe, logEvery = Infinity, readingMs = 250 } = this.options;
+    const { epoch, batch: startBatch } = this.#position, total = this.batchesPerEpoch;
+    const logged = new Window(), cadence = new Cadence(readingMs);
+    const order = batches(dataset.train, {
+      ...recipe,
+      imageSize: this.options.weights.model.inputSize,
+      last: "drop",
+      shuffle: true,
+      epoch,
+      startBatch,
+    });
+    let batch = startBatch;
+    for (const { pixels, labels } of order) {
+      const learningRate = this.#rateAt(epoch * total + batch);
+      this.step.run(pixels, labels, learningRate);
+      batch++;
+      this.#position = { epoch, batch };
+      const logs = batch % logEvery === 0;
+      if (!cadence.step() && !logs && batch < total) continue;
+      const metrics = await this.step.metrics();
+      const imagesPerSecond = metrics.steps * recipe.batchSize / cadence.restart();
+      if (!Number.isFinite(metrics.loss)) throw this.#diverged(epoch, batch);
+      sums.add(metrics);
+      logged.add(metrics);
+      const { loss, accuracy } = metrics;
+      yield {
+        kind: "step",
+        epoch,
+        batch,
+        batches: total,
+        loss,
+        accuracy,
+        imagesPerSecond,
+        learningRate,
+      };
+      if (logs) yield { kind: "log", epoch, batch, loss: logged.take().loss };
+    }
+  }
+
+  #rateAt(step: number): number {
+    const { lr, schedule } = this.options.recipe;
+    return lr * schedules[schedule](step, this.totalSteps);
+  }
+
+  #diverged(epoch: number, batch: number): DivergedError {
+    return new DivergedError(
+      `Cannot go on training: the loss is no finite number at batch ${batch} of epoch ${
+        epoch + 1
+      }, ` +
+        `a lower learning rate than ${this.options.recipe.lr} may help`,
+    );
+  }
+
+  /** Frees plans, moments and sums; the weights stay. */
+  [Symbol.dispose](): void {
+    this.step[Symbol.dispose]();
+    this.evaluator[Symbol.dispose]();
+  }
+}
+
+/** Means over several readings, weighed by their steps. */
+class Window {
+  #steps = 0;
+  #loss = 0;
+  #accuracy = 0;
+
+  add({ steps, loss, accuracy }: StepMetrics): void {
+    this.#steps += steps;
+    this.#loss += steps * loss;
+    this.#accuracy += steps * accuracy;
+  }
+
+  mean(): StepMetrics {
+    const steps = this.#steps;
+    return { steps, loss: this.#loss / steps, accuracy: this.#accuracy / steps };
+  }
+
+  take(): StepMetrics {
+    const mean = this.mean();
+    this.#steps = this.#loss = this.#accuracy = 0;
+    return mean;
+  }
+}
+
+/**
+ * When to read: after a number of steps that takes about the wanted time. Counting steps instead of
+ * looking at the clock bounds the work queued on a device that returns at once.
+ */
+class Cadence {
+  #every = 1;
+  #done = 0;
+  #start = performance.now();
+
+  constructor(readonly wantedMs: number) {}
+
+  /** Counts a step; true when a reading is due. */
+  step(): boolean {
+    return ++this.#done >= this.#every;
+  }
+
+  /** Seconds since the last reading; adapts the number of steps to the next. */
+  restart(): number {
+    const now = performance.now(), ms = now - this.#start;
+    if (ms < this.wantedMs / 2 && this.#done >= this.#every) this.#every *= 2;
+    else if (ms > this.wantedMs * 2) this.#every = Math.max(1, this.#every >> 1);
+    this.#done = 0;
+    this.#start = now;
+    return ms / 1000;
+  }
+}
