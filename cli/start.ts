@@ -39,7 +39,7 @@ export async function start(
   ]);
   const surroundings = {
     url: meta.url,
-    args: Deno.args,
+    args: withoutHabit(Deno.args),
     out: openTerminal("stdout"),
     err: openTerminal("stderr"),
   };
@@ -54,4 +54,13 @@ export async function start(
   globalThis.addEventListener("error", (event) => fail(event, event.error));
   // Ends the process even where a library has left a timer or a worker behind.
   Deno.exit(await runCommand(command, surroundings));
+}
+
+/**
+ * The words without a `--` that is the first thing a person typed behind a task: npm wants it before
+ * a script's options, `deno task` passes it on.
+ */
+function withoutHabit(args: readonly string[]): readonly string[] {
+  const isHabit = args[0] === "--base" && args[2] === "--";
+  return isHabit ? [...args.slice(0, 2), ...args.slice(3)] : args;
 }

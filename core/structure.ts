@@ -85,9 +85,12 @@ const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, size) => size === -1 ? product : product * size, 1);
-  const full = shape.map((size) => size === -1 ? sizeOf(x.shape) / known : size);
-  checkShape("reshape", full);
-  return applyOne(reshapeOp, [x], { shape: full });
+  const sizes = shape.map((size) => size === -1 ? sizeOf(x.shape) / known : size);
+  checkShape("reshape", sizes);
+  const literal = literalValue(x);
+  // A literal stays one, so that it is never stored; the sizes are checked by the view's rule.
+  const view = applyOne(reshapeOp, [x], { shape: sizes });
+  return literal === undefined ? view : full(literal, sizes);
 }
 
 interface PackAttrs {

@@ -11,6 +11,11 @@ export interface Preprocessing {
   /** Per channel, of values from 0 to 1. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /**
+   * Side of the picture inside the model's square, in pixels; black around it (default: all of the
+   * square). Data sets of small pictures are padded in training, so `predict` pads too.
+   */
+  readonly contentSize?: number;
 }
 
 /** A model file, read and checked, not yet on a device. */
@@ -38,6 +43,7 @@ export async function encodeCheckpoint(
     classes: JSON.stringify(preprocessing.classes),
     mean: JSON.stringify(preprocessing.mean),
     std: JSON.stringify(preprocessing.std),
+    content_size: `${preprocessing.contentSize ?? model.inputSize}`,
   });
 }
 
@@ -70,7 +76,11 @@ export function decodeCheckpoint(image: Uint8Array, file: string): Checkpoint {
     return fail("std", `a list of ${channels} numbers other than 0`);
   }
   const model = models[name].create({ classes: classes.length, channels });
-  return { model, classes, mean, std, file, content };
+  const contentSize = Number(metadata.content_size ?? model.inputSize);
+  if (!Number.isInteger(contentSize) || contentSize < 1 || contentSize > model.inputSize) {
+    return fail("content_size", `a whole number from 1 to ${model.inputSize}`);
+  }
+  return { model, classes, mean, std, contentSize, file, content };
 }
 
 function list<T>(text: string | undefined, is: (v: unknown) => v is T): T[] | undefined {

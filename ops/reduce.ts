@@ -20,7 +20,7 @@ import {
   show,
   sizeOf,
 } from "../core/shape.ts";
-import { reshape } from "../core/structure.ts";
+import { full, literalValue, reshape } from "../core/structure.ts";
 import { checkDType } from "./check.ts";
 import { call } from "./kernels.ts";
 
@@ -134,7 +134,9 @@ const expandOp: MapOp<ExpandAttrs> = {
  * @throws {ShapeError} when the shapes do not broadcast
  */
 export function expand(x: Tensor, shape: Shape, scale = 1): Tensor {
-  return sameShape(x.shape, shape) && scale === 1 ? x : applyOne(expandOp, [x], { shape, scale });
+  if (sameShape(x.shape, shape) && scale === 1) return x;
+  const expanded = applyOne(expandOp, [x], { shape, scale }), literal = literalValue(x);
+  return literal === undefined ? expanded : full(literal * scale, shape);
 }
 
 /** Reduces a contiguous run of axes. */

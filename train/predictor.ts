@@ -47,12 +47,11 @@ export class Predictor implements Disposable {
     }
   }
 
-  /** The `top` likeliest classes of a picture, which is resized as a whole to the model's square. */
+  /** The `top` likeliest classes of a picture, which is resized as a whole, as in training. */
   async predict(image: Image, top = 5): Promise<Guess[]> {
-    const size = this.checkpoint.model.inputSize;
-    const { data } = resizeImage(image, size, size);
-    // A copy: the pixels of a decoded picture may start at any byte.
-    this.plan.run([[this.pixels, new Uint32Array(new Uint8Array(data).buffer)]]);
+    const { model: { inputSize }, contentSize = inputSize } = this.checkpoint;
+    const square = padImage(resizeImage(image, contentSize, contentSize), inputSize);
+    this.plan.run([[this.pixels, square]]);
     const probabilities = [...await this.plan.read(this.probabilities)];
     return probabilities
       .map((probability, k) => ({ label: this.checkpoint.classes[k], probability }))
@@ -66,3 +65,18 @@ export class Predictor implements Disposable {
     this.weights[Symbol.dispose]();
   }
 }
+
+/** A square picture centred on black, as `u32` pixels. */
+function padImage({ width, data }: Image, size: number): Uint32Array<ArrayBuffer> {
+  // A copy: the pixels of a picture may start at any byte.
+  const pixels = new Uint32Array(new Uint8Array(data).buffer);
+  if (width === size) return pixels;
+  const padded = new Uint32Array(size * size).fill(black), before = (size - width) >> 1;
+  for (let y = 0; y < width; y++) {
+    padded.set(pixels.subarray(y * width, (y + 1) * width), (before + y) * size + before);
+  }
+  return padded;
+}
+
+/** An opaque black pixel. */
+const black = 0xff000000;

@@ -97,8 +97,11 @@ export class Run {
   async #checkpoint(): Promise<Uint8Array> {
     const { weights, dataset, recipe } = this.trainer.options,
       { epoch, batch } = this.trainer.position;
-    const { mean, std } = recipe, { classes } = dataset;
-    return await encodeCheckpoint(weights, { classes, mean, std }, {
+    const { mean, std } = recipe, { classes, train } = dataset;
+    const contentSize = Math.min(train.width, weights.model.inputSize);
+    const accuracy = batch === 0 && this.#last && { test_accuracy: `${this.#last.test.top1}` };
+    return await encodeCheckpoint(weights, { classes, mean, std, contentSize }, {
+      ...(accuracy || {}),
       dataset: dataset.name,
       epoch: `${epoch}`,
       batch: `${batch}`,

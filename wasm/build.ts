@@ -5,11 +5,14 @@
  *     deno run --allow-read --allow-write --allow-run --allow-env wasm/build.ts
  *         [--only tensor|image] [--check]
  *
+ * The variable RUSTC names a compiler to use instead of those found.
+ *
  * `--check` rebuilds beside the committed files. Same tools: the bytes must be equal. Other tools:
  * the rebuilt files replace the committed ones, so that the test suite runs against them.
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { UsageError } from "../core/errors.ts";
 import { compile, type ModuleName, moduleNames, type ModuleRecord } from "./build_module.ts";
 import { bindgenVersion, BuildError, findToolchain, type Toolchain } from "./build_toolchain.ts";
 
@@ -103,8 +106,10 @@ async function main(): Promise<number> {
   });
   const chosen = moduleNames.filter((name) => values.only === undefined || values.only === name);
   if (chosen.length === 0) {
-    throw new BuildError(
-      `Cannot build "${values.only}": the modules are ${moduleNames.join(" and ")}`,
+    throw new UsageError(
+      `Cannot build "${values.only}": no such module, one of ${
+        moduleNames.join(" and ")
+      } is wanted`,
     );
   }
   const tools = await findToolchain(`${root}/target/tools`);
@@ -124,7 +129,7 @@ if (import.meta.main) {
   try {
     Deno.exitCode = await main();
   } catch (error) {
-    const isUsage = error instanceof TypeError && "code" in error;
+    const isUsage = error instanceof UsageError || error instanceof TypeError && "code" in error;
     if (!(error instanceof BuildError) && !isUsage) throw error;
     console.error(error.message);
     Deno.exitCode = isUsage ? 2 : 1;

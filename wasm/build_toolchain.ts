@@ -85,11 +85,17 @@ function searchPath(): string[] {
   return [...new Set(["/usr/bin", ...path, `${cargoHome()}/bin`])].filter((p) => p !== "");
 }
 
+/** Folders with a compiler to consider: that of the variable RUSTC alone where it is set. */
+function compilerFolders(): string[] {
+  const chosen = Deno.env.get("RUSTC")?.replace(/[\\/][^\\/]*$/, "");
+  return chosen === undefined ? searchPath() : [chosen];
+}
+
 const exe = Deno.build.os === "windows" ? ".exe" : "";
 
 async function compilers(): Promise<Compiler[]> {
   const found: Compiler[] = [];
-  for (const folder of searchPath()) {
+  for (const folder of compilerFolders()) {
     const rustc = `${folder}/rustc${exe}`, cargo = `${folder}/cargo${exe}`;
     if (!await exists(rustc) || !await exists(cargo)) continue;
     const version = await outputOf(rustc, ["--version"]);
@@ -160,7 +166,8 @@ const help = [
 async function chooseCompiler(): Promise<Compiler> {
   const withSource = (list: Compiler[]) => list.find((c) => c.stdSource !== undefined);
   let list = await compilers();
-  if (withSource(list) === undefined && await installPackages(debianPackages)) {
+  const mayInstall = withSource(list) === undefined && Deno.env.get("RUSTC") === undefined;
+  if (mayInstall && await installPackages(debianPackages)) {
     list = await compilers();
   }
   const chosen = withSource(list) ?? list.find((c) => c.prebuilt);

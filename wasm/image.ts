@@ -6,18 +6,22 @@
  * each have their own.
  */
 import { DataError, ShapeError } from "../core/errors.ts";
-import module from "./image_module.js";
+import { codec, type Refuse } from "./image_codec.ts";
 import * as glue from "./pkg/image.js";
 
 /** An upright image: RGBA, 8 bits a channel, rows from top to bottom, `4 * width * height` bytes. */
 export interface Image {
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
+  /** Four bytes a pixel: red, green, blue, alpha (not premultiplied). */
   readonly data: Uint8Array;
 }
 
 /** What a file says of itself. */
 export interface ImageInfo {
+  /** The format, by the file's first bytes. */
   readonly format: "png" | "jpeg";
   /** Width in pixels of the upright image, as it will be decoded. */
   readonly width: number;
@@ -42,21 +46,31 @@ export interface DecodeOptions {
 /** Kernel of a resampling; all but `nearest` widen when shrinking, so that nothing aliases. */
 export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 
+/** How hard to press a PNG: `small` takes several times as long as `fast`. */
+export type Effort = "fast" | "balanced" | "small";
+
 /** Pixels of 1 (grey), 3 (RGB) or 4 (RGBA) channels, told apart by the length of `data`. */
 export type Raster = Image;
 
 /** A rectangle in pixels, its origin at the top left. */
 export interface Box {
+  /** First row. */
   readonly top: number;
+  /** First column. */
   readonly left: number;
+  /** Columns. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
 }
 
 /** Images of one size, one after another: `[n, height, width, channels]`, 8 bits a channel. */
 export interface PackedImages {
+  /** All bytes: a whole number of images. */
   readonly data: Uint8Array;
+  /** Rows of an image. */
   readonly height: number;
+  /** Columns of an image. */
   readonly width: number;
   /** 1 for grey, 3 for RGB. */
   readonly channels: 1 | 3;
@@ -77,52 +91,18 @@ export interface GatherOptions {
 }
 
 const filters: readonly Filter[] = ["nearest", "bilinear", "bicubic", "lanczos"];
-const efforts = ["fast", "balanced", "small"] as const;
+const efforts: readonly Effort[] = ["fast", "balanced", "small"];
 
-/** Both formats end here or before: a PNG side may be longer, and is refused. */
+/** The longest side a JPEG can have; a PNG that claims a longer one is refused. */
 const maxSide = 65_535;
 const defaultMaxPixels = 100_000_000;
 /** More bytes of pixels than this cannot be addressed by a 32-bit module. */
 const mostPixels = 0xffff_ffff;
-/** An instance that has grown beyond this is given up after the call: its memory never shrinks. */
-const keptBytes = 512 * 2 ** 20;
 
-type Refuse = (reason: string, cause: unknown) => Error;
-
-/** Owns the one instance of this thread: starts it when needed, replaces it after a trap. */
-class ImageCodec {
-  #memory: WebAssembly.Memory | undefined;
-
-  /**
-   * Runs calls of the glue. The crate answers bad input with an `Error`; anything else it throws is
-   * a trap, after which its memory cannot be trusted.
-   */
-  run<T>(work: () => T, refuse: Refuse): T {
-    this.#memory ??= glue.initSync({ module }).memory;
-    try {
-      const result = work();
-      if (this.#memory.buffer.byteLength > keptBytes) this.#discard();
-      return result;
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      if (error.constructor === Error) throw refuse(error.message, error);
-      this.#discard();
-      const wanted = "an undamaged image that fits into memory is wanted";
-      throw refuse(`the decoder stopped on it (${error.message}), ${wanted}`, error);
-    }
-  }
-
-  #discard(): void {
-    glue.forget();
-    this.#memory = undefined;
-  }
-}
-
-const codec = new ImageCodec();
+const named = (options: { file?: string }) => options.file ?? "the image";
 
 function refusal(action: string, file?: string): Refuse {
-  return (reason, cause) =>
-    new DataError(`Cannot ${action} ${file ?? "the image"}: ${reason}`, { cause, file });
+  return (reason, cause) => new DataError(`Cannot ${action}: ${reason}`, { cause, file });
 }
 
 /**
@@ -132,7 +112,7 @@ function refusal(action: string, file?: string): Refuse {
  * @throws {DataError} when it is neither, or its header is damaged
  */
 export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): ImageInfo {
-  const fields = codec.run(() => glue.info(bytes), refusal("read", options.file));
+  const fields = codec.run(() => glue.info(bytes), refusal(`read ${named(options)}`, options.file));
   const [format, width, height, channels, bits, orientation] = fields;
   return { format: format === 0 ? "png" : "jpeg", width, height, channels, bits, orientation };
 }
@@ -153,7 +133,7 @@ export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Ima
   const size = new Uint32Array(2);
   const data = codec.run(
     () => glue.decode(bytes, maxPixels, maxSide, size),
-    refusal("decode", options.file),
+    refusal(`decode ${named(options)}`, options.file),
   );
   return { width: size[0], height: size[1], data };
 }
@@ -200,7 +180,7 @@ export function resizeImage(
   const filter = filters.indexOf(options.filter ?? "bilinear");
   const data = codec.run(
     () => glue.resize(image.data, image.width, image.height, width, height, filter),
-    refusal("resize"),
+    refusal("resize the image"),
   );
   return { width, height, data };
 }
@@ -238,13 +218,13 @@ export function cropImage(image: Image, box: Box): Image {
  */
 export function encodePng(
   raster: Raster,
-  options: { effort?: typeof efforts[number] } = {},
+  options: { effort?: Effort } = {},
 ): Uint8Array {
   const channels = checkRaster("encode the image", raster, [1, 3, 4]);
   const effort = efforts.indexOf(options.effort ?? "balanced");
   return codec.run(
     () => glue.encode_png(raster.data, raster.width, raster.height, channels, effort),
-    refusal("encode"),
+    refusal("encode the image"),
   );
 }
 
@@ -299,6 +279,6 @@ export function gatherBatch(
   const data = chosen(images, index), edge = padding === "edge";
   return codec.run(
     () => glue.gather(data, h, w, channels, flips, offsets, height, width, edge),
-    refusal("gather a batch of"),
+    refusal("gather a batch"),
   );
 }

@@ -1,0 +1,84 @@
+/**
+ * What went wrong on the GPU. WebGPU reports errors later than the call that caused them: they are
+ * remembered here and raised at the next call that can fail.
+ */
+import { DeviceError } from "../core/errors.ts";
+
+/** Remembers uncaptured errors and the loss of a device. */
+export class Faults {
+  readonly #name: string;
+  #pending: string | undefined;
+  #lost: string | undefined;
+  #isClosed = false;
+
+  /**
+   * Listens from now on.
+   *
+   * @param name the adapter in words, for messages
+   */
+  constructor(device: GPUDevice, name: string) {
+    this.#name = name;
+    device.addEventListener("uncapturederror", (event: Event) => {
+      this.#pending ??= describeError((event as GPUUncapturedErrorEvent).error);
+    });
+    device.lost.then((info) => {
+      this.#lost = [info.reason, info.message].filter((part) => part).join(": ");
+    });
+  }
+
+  /** Says that the device is closed on purpose; what follows is no fault. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Raises what was remembered. An uncaptured error is raised once, since a program may go on
+   * after it (with a smaller batch, say); a lost device stays lost.
+   *
+   * @throws {DeviceError} when the device was closed or lost, or reported an error
+   */
+  check(action: string): void {
+    if (this.#isClosed) throw new DeviceError(`Cannot ${action}: the device was closed`);
+    if (this.#lost !== undefined) {
+      throw new DeviceError(
+        `Cannot ${action}: ${this.#name} was lost (${this.#lost}), a newly opened device is wanted`,
+      );
+    }
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    throw new DeviceError(`Cannot ${action}: ${this.#name} reported an error: ${pending}`);
+  }
+
+  /**
+   * The error to raise for a wait that failed: the remembered cause where there is one.
+   *
+   * @param cause what the wait was rejected with
+   */
+  async afterRejection(action: string, cause: unknown): Promise<DeviceError> {
+    await pause(); // events about the cause arrive as tasks of their own
+    try {
+      this.check(action);
+    } catch (error) {
+      if (error instanceof DeviceError) return error;
+      throw error;
+    }
+    const text = cause instanceof Error ? cause.message : `${cause}`;
+    return new DeviceError(`Cannot ${action}: ${this.#name} refused: ${oneLine(text)}`, { cause });
+  }
+}
+
+/** A GPU error as one line. */
+export function describeError(error: GPUError): string {
+  if (error instanceof GPUOutOfMemoryError) {
+    return `out of memory (${oneLine(error.message)}), a smaller batch is wanted`;
+  }
+  return oneLine(error.message);
+}
+
+/** Lets the event loop turn: timers, events and progress lines get their chance. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, "; ");

@@ -1,0 +1,155 @@
+/** Batch normalisation over all axes but the last: training, its gradient, and inference. */
+import { ShapeError } from "../core/errors.ts";
+import { applyOp, type MacroOp, type Tensor } from "../core/graph.ts";
+import { inputRef, outputRef } from "../core/kernel.ts";
+import { f32, show, type Type } from "../core/shape.ts";
+import { batchNormGradProgram, batchNormProgram } from "./batch_norm_kernel.ts";
+import { checkDType } from "./check.ts";
+import { call } from "./kernels.ts";
+import { add, mul, rsqrt, sub } from "./pointwise.ts";
+import { rowsOf } from "./softmax.ts";
+
+/** Options of {@link batchNorm} and {@link batchNormInference}. */
+export interface BatchNormOptions {
+  /** Added to the variance (default 1e-5). */
+  readonly eps?: number;
+}
+
+/** Results of {@link batchNorm}. */
+export interface BatchNormResult {
+  /** Normalised x, of its shape. */
+  readonly y: Tensor;
+  /** Mean of each channel, `[c]`. It has no gradient: it feeds running statistics. */
+  readonly mean: Tensor;
+  /** Unbiased variance of each channel, `[c]`. It has no gradient either. */
+  readonly variance: Tensor;
+}
+
+interface BatchNormAttrs {
+  readonly eps: number;
+}
+
+/** Outputs: y, mean, 1/√(variance + eps) of the biased variance, unbiased variance. */
+const batchNormOp: MacroOp<BatchNormAttrs> = {
+  kind: "macro",
+  name: "batchNorm",
+  infer([x, gamma, beta], _, where) {
+    checkChannels("batchNorm", where, x, { gamma, beta });
+    const [rows, c] = rowsOf(x);
+    if (rows < 2) {
+      throw new ShapeError(
+        `Cannot batchNorm${where}: x ${show(x.shape)} has ${rows} value per channel, ` +
+          "at least 2 are wanted for a variance; is this evaluation?",
+      );
+    }
+    return [f32(x.shape), f32([c]), f32([c]), f32([c])];
+  },
+  grad(node, [dy, ...others]) {
+    if (others.some((d) => d !== undefined)) {
+      throw new ShapeError(
+        `Cannot differentiate ${node.label}: the loss reads its mean or variance, ` +
+          "which have no gradient; a loss of y alone is wanted",
+      );
+    }
+    if (!dy) return [null, null, null];
+    const [x, gamma] = node.inputs, [, mean, invStd] = node.outputs;
+    return applyOp(batchNormGradOp, [x, dy, gamma, mean, invStd], undefined);
+  },
+  wasm({ inputs, attrs: { eps } }) {
+    const [rows, c] = rowsOf(inputs[0]);
+    const [x, gamma, beta] = [0, 1, 2].map(inputRef);
+    const [y, mean, invStd, variance] = [0, 1, 2, 3].map(outputRef);
+    return {
+      calls: [call("batch_norm", x, gamma, beta, y, mean, invStd, variance, rows, c, eps)],
+    };
+  },
+  wgsl: ({ inputs, attrs: { eps } }) => batchNormProgram(...rowsOf(inputs[0]), eps),
+};
+
+/** Inputs: x, dy, gamma, mean, invStd. Outputs: dx, dgamma, dbeta. */
+const batchNormGradOp: MacroOp<void> = {
+  kind: "macro",
+  name: "batchNormGrad",
+  infer: ([x, , gamma]) => [f32(x.shape), f32(gamma.shape), f32(gamma.shape)],
+  wasm({ inputs }) {
+    const [rows, c] = rowsOf(inputs[0]);
+    const [x, dy, gamma, mean, invStd] = [0, 1, 2, 3, 4].map(inputRef);
+    const [dx, dgamma, dbeta] = [0, 1, 2].map(outputRef);
+    return {
+      calls: [call("batch_norm_grad", x, dy, gamma, mean, invStd, dx, dgamma, dbeta, rows, c)],
+    };
+  },
+  wgsl: ({ inputs }) => batchNormGradProgram(...rowsOf(inputs[0])),
+};
+
+/** x has channels in its last axis, and every vector one element per channel. */
+function checkChannels(
+  action: string,
+  where: string,
+  x: Type,
+  vectors: Readonly<Record<string, Type>>,
+): void {
+  checkDType(action, where, "x", x);
+  if (x.shape.length < 2) {
+    throw new ShapeError(
+      `Cannot ${action}${where}: x ${show(x.shape)} has ${x.shape.length} axes, ` +
+        "at least 2 are wanted (rows and channels)",
+    );
+  }
+  const c = x.shape.at(-1);
+  for (const [name, v] of Object.entries(vectors)) {
+    checkDType(action, where, name, v);
+    if (v.shape.length === 1 && v.shape[0] === c) continue;
+    throw new ShapeError(
+      `Cannot ${action}${where}: x ${show(x.shape)} has ${c} channels but ${name} is ${
+        show(v.shape)
+      }, [${c}] is wanted`,
+    );
+  }
+}
+
+/**
+ * Batch normalisation with the statistics of the batch, for training.
+ *
+ * `y = (x − mean) / √(var + eps) · gamma + beta`, with mean and biased variance of each channel
+ * over all axes but the last.
+ *
+ * Shapes: x `[…,c]`, gamma and beta `[c]`. Gradients flow through y alone, where the statistics
+ * count as functions of x; mean and variance are for running averages. Accuracy: f32, variance in
+ * two passes, so that a large mean cancels nothing.
+ *
+ * @throws {ShapeError} when channels differ, or with fewer than 2 values per channel
+ * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167
+ */
+export function batchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  options: BatchNormOptions = {},
+): BatchNormResult {
+  const { eps = 1e-5 } = options;
+  const [y, mean, , variance] = applyOp(batchNormOp, [x, gamma, beta], { eps });
+  return { y, mean, variance };
+}
+
+/**
+ * Batch normalisation with given statistics, for evaluation:
+ * `y = (x − mean) · (gamma / √(variance + eps)) + beta`.
+ *
+ * Shapes: x `[…,c]`, the others `[c]`. It is pointwise, so it melts into its neighbours, and
+ * differentiable in everything.
+ *
+ * @throws {ShapeError} when channels differ
+ */
+export function batchNormInference(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  options: BatchNormOptions = {},
+): Tensor {
+  checkChannels("batchNormInference", "", x, { gamma, beta, mean, variance });
+  const scale = mul(gamma, rsqrt(add(variance, options.eps ?? 1e-5)));
+  return add(mul(sub(x, mean), scale), beta);
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { failureOf } from "../../cli/failure.ts";
+import { missingPermission, quote, rerunLine } from "../../cli/permission.ts";
+import { versionComplaint } from "../../cli/version.ts";
+import { DataError } from "../../core/errors.ts";
+
+const failing = {
+  name: "predict",
+  url: "https://example.com/fovea/cli/predict.ts",
+  args: ["--base", "/home/ada", "it's.png"],
+  permissions: ["--allow-write=runs"],
+};
+
+const refused = new Deno.errors.NotCapable(
+  `Requires write access to "out/a b", run again with the --allow-write flag`,
+);
+
+Deno.test("failure: a permission missing below another error is still found", () => {
+  const wrapped = new DataError("Cannot read out/a b", { cause: refused });
+  assert.deepEqual(missingPermission(wrapped), { flag: "write", target: "out/a b" });
+  const failure = failureOf(wrapped, failing);
+  assert.equal(failure?.code, 2);
+});
+
+Deno.test("failure: the command to run again adds what is missing to what is needed", () => {
+  // Permissions this test itself was given appear too; the flag in question does either way.
+  const line = rerunLine({ flag: "write", target: "out/a b" }, failing);
+  assert.match(line, /'--allow-write=runs,out\/a b'|--allow-write /);
+  assert.match(line, /^(npx )?deno run .*example\.com\/fovea\/cli\/predict\.ts 'it'\\''s\.png'$/);
+  assert.doesNotMatch(line, /ada/);
+});
+
+Deno.test("failure: what a shell would split or expand is quoted", () => {
+  for (const word of ["a", "runs/x-1.png", "--lr=1e-3", "user@host:80"]) {
+    assert.equal(quote(word), word);
+  }
+  for (const word of ["", "a b", "$HOME", "*", "a;b", "~", "ü"]) {
+    assert.equal(quote(word), `'${word}'`);
+  }
+});
+
+Deno.test("failure: the system's refusal of a file is 2, no flag is offered", () => {
+  const error = new Deno.errors.PermissionDenied("Permission denied (os error 13): readdir 'x'");
+  const failure = failureOf(Object.assign(error, { code: "EACCES" }), failing);
+  assert.equal(failure?.code, 2);
+  assert.match(failure.message, /^Cannot read x: the system does not permit it/);
+  assert.equal(failure.hint, undefined);
+});
+
+Deno.test("failure: what is not an Error is told, a reader that left is not", () => {
+  assert.equal(failureOf("a text", failing)?.message, "internal error: a text");
+  assert.equal(failureOf(undefined, failing)?.message, "internal error: undefined");
+  assert.equal(failureOf(new Deno.errors.BrokenPipe("x"), failing), undefined);
+});
+
+Deno.test("failure: the first error is told where leaving a block raised a second", () => {
+  const both = new SuppressedError(new Error("second"), new DataError("Cannot read x: empty"));
+  assert.equal(failureOf(both, failing)?.message, "Cannot read x: empty");
+});
+
+Deno.test("version: an old Deno is told so in one line", () => {
+  for (const version of ["2.6.0", "2.9.6", "2.10.1", "3.0.0"]) {
+    assert.equal(versionComplaint(version), undefined, version);
+  }
+  for (const version of ["1.46.3", "2.0.0", "2.5.99"]) {
+    assert.match(
+      versionComplaint(version) ?? "",
+      /^error: Cannot start: Deno [\d.]+ is too old, 2\.6 or newer is wanted; [^\n]+$/,
+    );
+  }
+});

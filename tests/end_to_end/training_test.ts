@@ -1,0 +1,79 @@
+/** Training as a whole: it learns, it repeats itself bit for bit, and it says when it diverges. */
+import assert from "node:assert/strict";
+import type { Device } from "../../core/device.ts";
+import type { Dataset, Recipe } from "../../data/dataset.ts";
+import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { initialWeights } from "../../models/weights.ts";
+import { adam } from "../../train/optimizer.ts";
+import { DivergedError, type FitEvent, Trainer } from "../../train/trainer.ts";
+import { TrainingStep } from "../../train/training_step.ts";
+import { openTestDevices } from "../laws/devices.ts";
+import { pick, smallDataset, wholeBatch } from "./images.ts";
+import { bitsOf } from "./weights.ts";
+
+const devices = await openTestDevices();
+const dataset = await smallDataset(256, 64);
+const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+devices.test("training: eight images are learnt by heart", async (device) => {
+  const { pixels, labels } = wholeBatch(pick(dataset.train, [0, 1, 2, 3, 4, 5, 6, 7]));
+  assert(new Set(labels).size > 3, "images of several classes");
+  using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 1);
+  using step = await TrainingStep.create(device, weights, adam(), { batchSize: 8, ...scaling });
+  let loss = Infinity, accuracy = 0;
+  for (let k = 0; k < 30 && loss >= 0.01; k++) {
+    for (let i = 0; i < 10; i++) step.run(pixels, labels, 0.002);
+    ({ loss, accuracy } = await step.metrics());
+  }
+  assert(loss < 0.01, `the loss is ${loss} after ${step.steps} steps`);
+  assert.equal(accuracy, 1);
+});
+
+/** Trains from the seed of a recipe to its end. */
+async function fit(
+  device: Device,
+  data: Dataset,
+  recipe: Recipe,
+): Promise<{ readonly bits: Map<string, string>; readonly events: readonly FitEvent[] }> {
+  using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), recipe.seed);
+  using trainer = await Trainer.create({ device, weights, dataset: data, recipe });
+  const events = await Array.fromAsync(trainer.fit());
+  return { bits: await bitsOf(weights), events };
+}
+
+devices.test("training: the seed decides every bit of the weights", async (device) => {
+  const data = { ...dataset, train: pick(dataset.train, [...Array(64).keys()]) };
+  const recipe: Recipe = { ...dataset.recipe, batchSize: 16, epochs: 2 };
+  const first = await fit(device, data, recipe), second = await fit(device, data, recipe);
+  assert.deepEqual(first.bits, second.bits);
+  const other = await fit(device, data, { ...recipe, seed: 1 });
+  for (const [path, bits] of other.bits) assert.notEqual(bits, first.bits.get(path), path);
+});
+
+const wasm = devices.all.find(({ kind }) => kind === "wasm")!;
+
+Deno.test("training: epochs are announced with an evaluation of all test images", async () => {
+  const { events } = await fit(wasm, dataset, { ...dataset.recipe, batchSize: 32, epochs: 3 });
+  const epochs = events.filter((event) => event.kind === "epoch");
+  assert.deepEqual(epochs.map(({ epoch }) => epoch), [0, 1, 2]);
+  for (const { test, imagesPerSecond } of epochs) {
+    assert.equal(test.images, 64);
+    assert(test.top1 >= 0 && test.top1 <= test.top5 && test.top5 <= 1);
+    assert(imagesPerSecond > 0);
+  }
+  assert(epochs[2].loss < epochs[0].loss);
+  const steps = events.filter((event) => event.kind === "step");
+  assert.deepEqual(steps.at(-1)!.batch, 8);
+});
+
+Deno.test("training: a loss that is no number any more ends it", async () => {
+  const recipe: Recipe = { ...dataset.recipe, optimizer: "sgd", schedule: "constant", lr: 1e20 };
+  await assert.rejects(fit(wasm, dataset, recipe), (error) => {
+    assert(error instanceof DivergedError);
+    assert.match(
+      error.message,
+      /^Cannot go on training: the loss is no finite number at batch \d+ of epoch 1, a lower/,
+    );
+    return true;
+  });
+});

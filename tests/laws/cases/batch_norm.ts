@@ -1,0 +1,98 @@
+/** Laws of batch normalisation. */
+import * as fc from "npm:fast-check@4";
+import { input } from "../../../core/structure.ts";
+import { batchNorm, batchNormInference } from "../../../ops/mod.ts";
+import { batchNorm as reference } from "../../reference/batch_norm.ts";
+import type { InputSpec, LawCase } from "../case.ts";
+
+const size = (max: number) => fc.integer({ min: 1, max });
+
+/** x of shape `[…,c]` with at least 3 rows; some have several chunks of rows. */
+const shapes = fc.oneof(
+  fc.tuple(fc.integer({ min: 3, max: 9 }), size(9)),
+  fc.tuple(size(3), fc.integer({ min: 3, max: 6 }), size(5), size(6)),
+  fc.tuple(fc.constantFrom(3, 5), fc.constantFrom(64, 111), size(4)),
+);
+
+/** The mean may be large beside the deviation: a one-pass variance would cancel. */
+const instances = fc.record({
+  shape: shapes,
+  eps: fc.constantFrom(1e-5, 1e-3),
+  center: fc.constantFrom(0, 0, 20),
+}).map(({ shape, eps, center }) => {
+  const c = shape.at(-1)!;
+  const inputs: InputSpec[] = [
+    { shape, range: [center - 1, center + 1] },
+    { shape: [c], range: [0.5, 2] },
+    { shape: [c] },
+  ];
+  return { shape, eps, inputs, label: `[${shape}] around ${center}, eps ${eps}` };
+});
+
+const x = input([4, 3], "x"), v = input([3], "v"), wrong = input([5], "w");
+
+/** Values with statistics; y with gradients; inference. */
+export const cases: readonly LawCase[] = [
+  {
+    covers: ["batchNorm"],
+    name: "batchNorm with statistics",
+    draw: instances.map(({ eps, inputs, label }) => ({
+      label,
+      inputs,
+      apply: ([x, gamma, beta]) => {
+        const { y, mean, variance } = batchNorm(x, gamma, beta, { eps });
+        return [y, mean, variance];
+      },
+      reference: (given) => reference(given, eps),
+      tolerance: [5e-5, 5e-5],
+    })),
+    refuses: [
+      {
+        call: () => batchNorm(x, wrong, v),
+        message: /x \[4,3\] has 3 channels but gamma is \[5\], \[3\] is wanted/,
+      },
+      { call: () => batchNorm(x, v, input([1, 3], "b")), message: /beta is \[1,3\]/ },
+      {
+        call: () => batchNorm(input([1, 3], "x"), v, v),
+        message: /x \[1,3\] has 1 value per channel, at least 2 are wanted/,
+      },
+      { call: () => batchNorm(v, v, v), message: /x \[3\] has 1 axes, at least 2 are wanted/ },
+    ],
+  },
+  {
+    covers: ["batchNorm"],
+    name: "batchNorm",
+    draw: instances.map(({ eps, inputs, label }) => ({
+      label,
+      inputs,
+      apply: ([x, gamma, beta]) => [batchNorm(x, gamma, beta, { eps }).y],
+      reference: (given) => [reference(given, eps)[0]],
+      differentiableIn: [0, 1, 2],
+      tolerance: [5e-5, 5e-5],
+    })),
+  },
+  {
+    covers: ["batchNormInference"],
+    name: "batchNormInference",
+    draw: instances.map(({ eps, inputs, label }) => ({
+      label,
+      inputs: [...inputs, { shape: inputs[1].shape }, { shape: inputs[1].shape, range: [0.5, 2] }],
+      apply: ([x, gamma, beta, mean, variance]) => [
+        batchNormInference(x, gamma, beta, mean, variance, { eps }),
+      ],
+      reference: ([x, gamma, beta, mean, variance]) => {
+        const c = gamma.data.length;
+        const data = x.data.map((v, i) => {
+          const k = i % c, deviation = Math.sqrt(variance.data[k] + eps);
+          return (v - mean.data[k]) / deviation * gamma.data[k] + beta.data[k];
+        });
+        return [{ shape: x.shape, data }];
+      },
+      differentiableIn: [0, 1, 2, 3, 4],
+    })),
+    refuses: [
+      { call: () => batchNormInference(x, v, v, wrong, v), message: /mean is \[5\]/ },
+      { call: () => batchNormInference(x, v, v, v, wrong), message: /variance is \[5\]/ },
+    ],
+  },
+];

@@ -1,0 +1,57 @@
+/**
+ * Every law over every case on every device. Reproduce with the printed seed:
+ * `deno test tests/laws -- --seed=N`; `-- --slow` draws 200 instances a case and device.
+ */
+import assert from "node:assert/strict";
+import * as fc from "npm:fast-check@4";
+import type { Device } from "../../core/device.ts";
+import { ShapeError } from "../../core/errors.ts";
+import * as ops from "../../ops/mod.ts";
+import type { Instance, LawCase } from "./case.ts";
+import { allCases } from "./cases/mod.ts";
+import { openTestDevices } from "./devices.ts";
+import { checkLaws } from "./run.ts";
+import { drawing } from "./drawing.ts";
+
+const { seed, isSlow } = drawing();
+console.log(`laws: seed ${seed}`);
+const devices = await openTestDevices();
+
+/** A software adapter spends its time on compiling, and every instance is a new kernel. */
+function effortOn(device: Device): fc.Parameters<unknown> {
+  if (isSlow) return { numRuns: 200 };
+  return device.kind === "webgpu"
+    ? { numRuns: 6, interruptAfterTimeLimit: 3000 }
+    : { numRuns: 12, interruptAfterTimeLimit: 3000 };
+}
+
+async function checkCase(device: Device, { draw }: LawCase): Promise<void> {
+  let count = 0;
+  const property = fc.asyncProperty(named(draw), fc.nat(), async (instance, values) => {
+    const unfused = device.kind !== "webgpu" || isSlow || count++ % 2 === 0;
+    await checkLaws(device, instance, values, { unfused });
+  });
+  await fc.assert(property, { ...effortOn(device) as fc.Parameters<[Instance, number]>, seed });
+}
+
+/** Instances print as their label in a report. */
+const named = (draw: fc.Arbitrary<Instance>): fc.Arbitrary<Instance> =>
+  draw.map((instance) => ({ ...instance, [fc.toStringMethod]: () => instance.label }));
+
+for (const law of allCases) {
+  devices.test(`laws: ${law.name}`, (device) => checkCase(device, law));
+  if (!law.refuses) continue;
+  Deno.test(`laws: ${law.name} refuses what does not fit`, () => {
+    for (const { call, message } of law.refuses!) {
+      assert.throws(call, (error) => error instanceof ShapeError && message.test(error.message));
+    }
+  });
+}
+
+Deno.test("laws: every exported operation is covered by a case", () => {
+  const covered = new Set(allCases.flatMap((law) => law.covers));
+  const exported = Object.entries(ops).filter(([, value]) => typeof value === "function");
+  assert.deepEqual(exported.map(([name]) => name).filter((name) => !covered.has(name)), []);
+  const names = new Set(exported.map(([name]) => name));
+  assert.deepEqual([...covered].filter((name) => !names.has(name)), [], "cases cover what is gone");
+});

@@ -1,0 +1,70 @@
+/**
+ * The layout as a rule: a floor stands only on the floors below it. See ARCHITECTURE.md for what
+ * each floor is.
+ */
+
+/** Floors that a floor's files may import, besides their own. */
+const below: { readonly [floor: string]: readonly string[] } = {
+  core: [],
+  ops: ["core"],
+  gpu: ["core"],
+  wasm: ["core"],
+  models: ["core", "ops"],
+  data: ["core", "wasm"],
+  train: ["core", "ops", "models", "data"],
+  vision: ["core", "ops", "wasm"],
+};
+
+/** Floors whose types alone may be imported: the WASM call an operation names is checked so. */
+const typesOnly: { readonly [floor: string]: readonly string[] } = { ops: ["wasm"] };
+
+/** What `browser.ts` may reach: floors that touch neither `Deno` nor `node:`. */
+const portable: readonly string[] = ["core", "ops", "gpu", "models"];
+
+/** One import of one file. */
+export interface Edge {
+  /** Path of the importing file from the project's root. */
+  readonly from: string;
+  /** Specifier as written. */
+  readonly written: string;
+  /** Path from the project's root, a full `node:` or `npm:` specifier, or `undefined` if unresolved. */
+  readonly to: string | undefined;
+  /** Whether only types are imported. */
+  readonly isType: boolean;
+}
+
+/** Why an import breaks the layout; `undefined` where it keeps to it. */
+export function violation({ from, written, to, isType }: Edge): string | undefined {
+  if (!/^(\.{1,2}\/|node:|npm:)/.test(written)) {
+    return `${from}: "${written}" must be relative, node: or npm:; import maps do not travel`;
+  }
+  const floor = floorOf(from);
+  if (/^(node|npm):/.test(written)) return packageViolation(from, floor, written);
+  if (to === undefined) return `${from}: "${written}" cannot be resolved`;
+  const target = floorOf(to);
+  if (floor === target && from !== "browser.ts") return undefined;
+  if (floor === "examples") {
+    return to === "mod.ts" ? undefined : `${from}: an example imports ${to}, mod.ts alone is meant`;
+  }
+  if (from === "browser.ts") {
+    return portable.includes(target) ? undefined : `${from}: ${to} cannot run in a browser`;
+  }
+  const allowed = below[floor];
+  if (allowed === undefined || allowed.includes(target)) return undefined;
+  if (isType && typesOnly[floor]?.includes(target)) return undefined;
+  return `${from}: ${floor} stands below ${target} or beside it, ${to} cannot be imported`;
+}
+
+function packageViolation(from: string, floor: string, written: string): string | undefined {
+  if (portable.includes(floor)) return `${from}: ${floor} runs in browsers, ${written} does not`;
+  const mayUsePackages = /^(tests|bench|tools)\//.test(from) || from === "cli/std.ts";
+  if (written.startsWith("npm:") && !mayUsePackages) {
+    return `${from}: ${written} would be a dependency at run time, of which there is none`;
+  }
+  return undefined;
+}
+
+/** The first folder of a path; the files of the root form a floor of their own. */
+function floorOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.indexOf("/")) : "root";
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { fromFileUrl, join, relative, toFileUrl } from "../../cli/std.ts";
+import { type Edge, violation } from "./floors.ts";
+import { isScript, projectFiles, root } from "./project_files.ts";
+
+/** What `deno info --json` says, as far as it is read here. */
+interface Info {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly error?: string;
+    readonly dependencies?: readonly {
+      readonly specifier: string;
+      readonly code?: { readonly specifier?: string };
+      readonly type?: { readonly specifier?: string };
+    }[];
+  }[];
+}
+
+/** The imports of the project, and the modules that are not there. */
+interface Graph {
+  readonly edges: readonly Edge[];
+  readonly missing: readonly string[];
+}
+
+/** Every import in the project, from one module outside of it that imports all of its files. */
+async function importGraph(): Promise<Graph> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const lines = (await projectFiles()).filter(isScript)
+      .map((path) => `import ${JSON.stringify(toFileUrl(join(root, path)).href)};\n`);
+    const entry = join(folder, "everything.ts");
+    await Deno.writeTextFile(entry, lines.join(""));
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", "--no-config", "--no-lock", entry],
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    return graphOf(JSON.parse(new TextDecoder().decode(stdout)));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function graphOf({ modules }: Info): Graph {
+  const home = toFileUrl(root).href;
+  const own = modules.filter(({ specifier }) => specifier.startsWith(home));
+  const edges = own.flatMap(({ specifier, dependencies = [] }) =>
+    dependencies.map((dependency): Edge => ({
+      from: projectPath(specifier),
+      written: dependency.specifier,
+      to: projectPathOf(dependency.code?.specifier ?? dependency.type?.specifier),
+      isType: dependency.code === undefined,
+    }))
+  );
+  const missing = own.flatMap(({ error }) => error === undefined ? [] : [error]);
+  return { edges, missing };
+}
+
+function projectPath(specifier: string): string {
+  return relative(root, fromFileUrl(specifier)).replaceAll("\\", "/");
+}
+
+function projectPathOf(specifier: string | undefined): string | undefined {
+  return specifier?.startsWith("file:") ? projectPath(specifier) : specifier;
+}
+
+Deno.test("imports: every file keeps to its floor", async () => {
+  const { edges, missing } = await importGraph();
+  // A graph that lost its edges would pass every rule.
+  assert(edges.some(({ from, to }) => from === "cli/parse.ts" && to === "core/errors.ts"));
+  assert(edges.length > 50, `${edges.length} imports`);
+  const found = edges.map(violation).filter((text) => text !== undefined);
+  assert.deepEqual([...missing, ...found], []);
+});
+
+Deno.test("imports: mod.ts never reaches the standard library of the command line", async () => {
+  const { edges } = await importGraph();
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const { from, to } of edges) if (from === path && to !== undefined) visit(to);
+  };
+  visit("mod.ts");
+  visit("browser.ts");
+  assert.deepEqual([...reached].filter((path) => /^(cli|tests|tools|npm:)/.test(path)), []);
+});
+
+Deno.test("imports: the rule sees each way to break it", () => {
+  const edge = (from: string, written: string, to?: string, isType = false): Edge => ({
+    from,
+    written,
+    to,
+    isType,
+  });
+  const wrong = [
+    edge("core/a.ts", "../ops/b.ts", "ops/b.ts"),
+    edge("core/a.ts", "../wasm/pkg/tensor.d.ts", "wasm/pkg/tensor.d.ts", true),
+    edge("ops/a.ts", "../wasm/backend.ts", "wasm/backend.ts"),
+    edge("gpu/a.ts", "../ops/b.ts", "ops/b.ts"),
+    edge("models/a.ts", "../data/b.ts", "data/b.ts"),
+    edge("train/a.ts", "../gpu/b.ts", "gpu/b.ts"),
+    edge("core/a.ts", "../mod.ts", "mod.ts"),
+    edge("cli/a.ts", "@std/text"),
+    edge("cli/a.ts", "https://example.com/a.ts"),
+    edge("cli/a.ts", "npm:chalk@5", "npm:chalk@5"),
+    edge("data/a.ts", "npm:fflate@0.8", "npm:fflate@0.8"),
+    edge("gpu/a.ts", "node:fs", "node:fs"),
+    edge("browser.ts", "./wasm/backend.ts", "wasm/backend.ts"),
+    edge("browser.ts", "./open_device.ts", "open_device.ts"),
+    edge("examples/a.ts", "../core/shape.ts", "core/shape.ts"),
+    edge("data/a.ts", "./gone.ts"),
+  ];
+  for (const one of wrong) assert.notEqual(violation(one), undefined, JSON.stringify(one));
+  const right = [
+    edge("ops/a.ts", "../core/b.ts", "core/b.ts"),
+    edge("ops/a.ts", "../wasm/pkg/tensor.d.ts", "wasm/pkg/tensor.d.ts", true),
+    edge("cli/a.ts", "../wasm/backend.ts", "wasm/backend.ts"),
+    edge("cli/std.ts", "npm:deno-std@1.3.4/path/mod.js", "npm:deno-std@1.3.4/path/mod.js"),
+    edge("data/a.ts", "node:zlib", "node:zlib"),
+    edge("examples/a.ts", "../mod.ts", "mod.ts"),
+    edge("tests/a.ts", "npm:fast-check@4", "npm:fast-check@4"),
+    edge("browser.ts", "./gpu/backend.ts", "gpu/backend.ts"),
+  ];
+  for (const one of right) assert.equal(violation(one), undefined);
+});

@@ -1,0 +1,57 @@
+/**
+ * Runs `deno test` with the given words, and closes with `N passed, N failed` alone on a line, which
+ * is what CI reads. The exit code is that of the tests.
+ *
+ *     deno run --allow-run tools/count_tests.ts --allow-read tests/
+ */
+
+/** What a run of tests came to. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  /** Tests that this machine cannot run, such as those of a missing device. */
+  readonly skipped: number;
+}
+
+// deno-lint-ignore no-control-regex
+const colour = /\x1b\[[\d;]*m/g;
+const closing =
+  /^(?:ok|FAILED) \| (\d+) passed[^|\n]*\| (\d+) failed(?:[^|\n]*\| (\d+) ignored)?/gm;
+
+/** The counts in Deno's closing line; `undefined` where the run ended before any. */
+export function countsIn(output: string): Counts | undefined {
+  const matches = [...output.replace(colour, "").matchAll(closing)];
+  const last = matches.at(-1);
+  if (last === undefined) return undefined;
+  return { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3] ?? 0) };
+}
+
+/** `3 passed, 0 failed`, and the skipped ones where there are any. */
+export function closingLine({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
+
+/** Runs the tests, passing their output on as it comes. */
+async function runTests(args: readonly string[]): Promise<number> {
+  const isColoured = Deno.stdout.isTerminal() && !Deno.noColor;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", ...args],
+    // A pipe is no terminal, so that Deno must be told that a person reads the output.
+    env: isColoured ? { FORCE_COLOR: "1" } : {},
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const decoder = new TextDecoder();
+  let tail = "";
+  for await (const chunk of child.stdout) {
+    for (let at = 0; at < chunk.length;) at += Deno.stdout.writeSync(chunk.subarray(at));
+    tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4096);
+  }
+  const { code } = await child.status;
+  const counts = countsIn(tail);
+  if (counts === undefined) console.error("error: the tests ended before they could be counted");
+  else console.log(closingLine(counts));
+  return counts === undefined ? code || 1 : code;
+}
+
+if (import.meta.main) Deno.exit(await runTests(Deno.args));

@@ -1,0 +1,35 @@
+/* tslint:disable */
+/* eslint-disable */
+export const alloc: (a: number) => number;
+export const avg_pool: (a: number, b: number, c: number, d: number) => void;
+export const avg_pool_grad: (a: number, b: number, c: number, d: number) => void;
+export const batch_norm: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
+export const batch_norm_grad: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
+export const conv2d: (a: number, b: number, c: number, d: number) => void;
+export const conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
+export const conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;
+export const copy: (a: number, b: number, c: number) => void;
+export const copy_strided: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
+export const cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
+export const cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
+export const dealloc: (a: number, b: number) => void;
+export const fill: (a: number, b: number, c: number) => void;
+export const label_rank: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const live_bytes: () => number;
+export const map: (a: number) => void;
+export const matmul: (a: number, b: number, c: number, d: number) => void;
+export const max_pool: (a: number, b: number, c: number) => void;
+export const max_pool_grad: (a: number, b: number, c: number, d: number) => void;
+export const pixels: (a: number, b: number, c: number, d: number, e: number) => void;
+export const pool_count: (a: number, b: number, c: number) => void;
+export const pool_joined: () => number;
+export const pool_worker: (a: number) => void;
+export const reduce: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
+export const soft_cross_entropy: (a: number, b: number, c: number, d: number, e: number) => void;
+export const soft_cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const softmax: (a: number, b: number, c: number, d: number, e: number) => void;
+export const softmax_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const workspace_bytes: () => number;
+export const __wbindgen_externrefs: WebAssembly.Table;
+export const __wbindgen_thread_destroy: (a?: number, b?: number, c?: number) => void;
+export const __wbindgen_start: (a: number) => void;

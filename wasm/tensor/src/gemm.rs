@@ -1,0 +1,247 @@
+//! The driver of all matrix products, convolutions included: C = A B over register tiles.
+//!
+//! Loop order: chunk of rows (one task; its part of A stays in the second-level cache), block of k
+//! (its panel of B stays in the first-level cache), panel of columns, tile of rows.
+pub mod dot;
+mod matmul;
+pub mod micro;
+pub mod pack;
+pub mod segments;
+
+use crate::pool;
+use crate::simd::*;
+use micro::{tile, tile_rows, Run, Segment};
+use pack::panel_width;
+
+/// Longest block of k: a panel of 16 columns then takes 24 KiB.
+pub const KC: usize = 384;
+
+/// Most rows of a chunk, and the tables' room for the last tile.
+const MAX_ROWS: usize = 96;
+const TABLE: usize = MAX_ROWS + 8;
+
+/// Tells where the rows of A and C lie.
+pub trait Rows {
+    /// Writes the byte addresses of rows `first ..` of A and of C, as many as the slices hold.
+    fn fill(&self, first: usize, a: &mut [usize], c: &mut [usize]);
+}
+
+/// Rows that lie evenly spaced; the spacing is in bytes.
+#[derive(Clone, Copy)]
+pub struct EvenRows {
+    pub a: usize,
+    pub a_pitch: usize,
+    pub c: usize,
+    pub c_pitch: usize,
+}
+
+impl Rows for EvenRows {
+    fn fill(&self, first: usize, a: &mut [usize], c: &mut [usize]) {
+        let (mut at, mut to) = (self.a + first * self.a_pitch, self.c + first * self.c_pitch);
+        for (a, c) in a.iter_mut().zip(c) {
+            (*a, *c) = (at, to);
+            (at, to) = (at + self.a_pitch, to + self.c_pitch);
+        }
+    }
+}
+
+/// Where B lies.
+#[derive(Clone, Copy)]
+pub enum Operand {
+    /// As rows of C's columns, `ld` floats apart; they may overlap.
+    Rows { at: *const f32, ld: usize },
+    /// Packed in panels of `depth` rows.
+    Panels { at: *const f32, depth: usize },
+}
+
+impl Operand {
+    /// The panel that starts at `column`, the bytes between its rows, and the bytes that segments
+    /// count in.
+    fn panel(&self, column: usize, width: usize) -> (*const f32, usize, usize) {
+        match *self {
+            Operand::Rows { at, ld } => (at.wrapping_add(column), ld * 4, 4),
+            Operand::Panels { at, depth } => {
+                (at.wrapping_add(column * depth), width * 4, width * 4)
+            }
+        }
+    }
+}
+
+/// One product of `m` rows and `n` columns.
+#[derive(Clone, Copy)]
+pub struct Problem<R> {
+    pub rows: R,
+    pub m: usize,
+    pub n: usize,
+    pub segments: *const Segment,
+    pub segment_count: usize,
+    /// Bytes between neighbours in k within a row of A.
+    pub step: usize,
+    pub b: Operand,
+    /// Add to C instead of overwriting it.
+    pub add: bool,
+}
+
+/// How a product is cut into tasks: by its shape alone.
+#[derive(Clone, Copy)]
+struct Grid {
+    chunk_rows: usize,
+    row_chunks: usize,
+    chunk_panels: usize,
+    panel_chunks: usize,
+}
+
+impl Grid {
+    fn new(m: usize, n: usize) -> Grid {
+        // A multiple of 16 chunks keeps 2, 4, 8 or 16 threads evenly busy.
+        let waves = m.div_ceil(16 * MAX_ROWS).max(1);
+        let chunk_rows = m.div_ceil(16 * waves).next_multiple_of(4).max(8);
+        let row_chunks = m.div_ceil(chunk_rows);
+        // With few rows the columns are split too.
+        let panels = n.div_ceil(16);
+        let (chunk_panels, panel_chunks) = pool::split(panels, 1, 16usize.div_ceil(row_chunks));
+        Grid { chunk_rows, row_chunks, chunk_panels, panel_chunks }
+    }
+
+    /// For one thread: as few chunks as the tables allow. No sum depends on the grid.
+    fn whole(m: usize, n: usize) -> Grid {
+        let (chunk_rows, row_chunks) = pool::split(m, m.min(MAX_ROWS), m.div_ceil(MAX_ROWS));
+        Grid { chunk_rows, row_chunks, chunk_panels: n.div_ceil(16), panel_chunks: 1 }
+    }
+
+    fn tasks(&self) -> usize {
+        self.row_chunks * self.panel_chunks
+    }
+}
+
+/// Runs `count` products of one shape on the pool, if they are worth it.
+///
+/// # Safety
+/// All addresses are valid and the products write disjoint memory.
+pub unsafe fn run<R: Rows>(m: usize, n: usize, k: usize, count: usize, at: &dyn Fn(usize) -> Problem<R>) {
+    let work = 2 * m as u64 * n as u64 * k as u64 * count as u64;
+    let grid = if work < pool::PARALLEL_WORK { Grid::whole(m, n) } else { Grid::new(m, n) };
+    // SAFETY: tasks write disjoint rows and columns of C.
+    unsafe {
+        pool::run(work, count * grid.tasks(), &|task| {
+            let (product, task) = (task as usize / grid.tasks(), task as usize % grid.tasks());
+            chunk(&at(product), &grid, task);
+        });
+    }
+}
+
+/// Runs one product on the calling thread.
+///
+/// # Safety
+/// As [`run`].
+pub unsafe fn run_here<R: Rows>(problem: &Problem<R>) {
+    let grid = Grid::whole(problem.m, problem.n);
+    for task in 0..grid.tasks() {
+        // SAFETY: passed on to the caller.
+        unsafe { chunk(problem, &grid, task) };
+    }
+}
+
+/// One task: a chunk of rows times a chunk of panels.
+unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
+    let first_row = task % grid.row_chunks * grid.chunk_rows;
+    let rows = grid.chunk_rows.min(p.m - first_row);
+    let first_column = task / grid.row_chunks * grid.chunk_panels * 16;
+    let end_column = p.n.min(first_column + grid.chunk_panels * 16);
+    let (mut a, mut c) = ([0usize; TABLE], [0usize; TABLE]);
+    p.rows.fill(first_row, &mut a[..rows], &mut c[..rows]);
+    let last = a[rows - 1]; // a tile over the edge repeats the last row
+    a[rows..rows + 8].fill(last);
+    let mut segment = 0;
+    loop {
+        // SAFETY: still inside the list, which may be empty.
+        let segments = unsafe { p.segments.add(segment) };
+        // SAFETY: so many segments are left.
+        let count = unsafe { block(segments, p.segment_count - segment) };
+        let add = p.add || segment > 0;
+        for column in (first_column..end_column).step_by(16) {
+            let width = panel_width(p.n, column);
+            let (b, b_step, b_unit) = p.b.panel(column, width);
+            let run = Run { segments, count, step: p.step, b_step, b_unit };
+            let panel = Panel { width, valid: width.min(p.n - column), column, b, run };
+            // SAFETY: the tables hold `rows` addresses, and 8 more of A.
+            unsafe { panel.run(&a, &c, rows, add) };
+        }
+        segment += count;
+        if segment >= p.segment_count {
+            return;
+        }
+    }
+}
+
+/// How many segments make up the next block of k.
+unsafe fn block(segments: *const Segment, count: usize) -> usize {
+    let mut total = 0;
+    for i in 0..count {
+        // SAFETY: i < count.
+        let len = unsafe { (*segments.add(i)).len as usize };
+        if i > 0 && total + len > KC {
+            return i;
+        }
+        total += len;
+    }
+    count
+}
+
+/// A panel of B and the columns of C it makes.
+struct Panel {
+    width: usize,
+    valid: usize,
+    column: usize,
+    b: *const f32,
+    run: Run,
+}
+
+impl Panel {
+    /// All tiles of `rows` rows. A tile that sticks out over an edge of C goes through a buffer.
+    unsafe fn run(&self, a: &[usize], c: &[usize], rows: usize, add: bool) {
+        let (height, column) = (tile_rows(self.width), self.column * 4);
+        let whole_panel = self.valid == self.width;
+        let mut row = 0;
+        while row < rows {
+            // SAFETY: `a` has rows to spare, and all columns of whole tiles are in C.
+            unsafe {
+                let from = a.as_ptr().add(row);
+                if whole_panel && row + height <= rows {
+                    tile(self.width, &self.run, from, self.b, c.as_ptr().add(row), column, add);
+                } else {
+                    let end = rows.min(row + height);
+                    self.edge(from, &c[row..end], add);
+                }
+            }
+            row += height;
+        }
+    }
+
+    /// A tile that sticks out over the edge of C, by way of a buffer.
+    #[inline(never)]
+    unsafe fn edge(&self, a: *const usize, c: &[usize], add: bool) {
+        let mut buffer = [ZERO; 10]; // a tile, and a vector more to read
+        let start = buffer.as_mut_ptr() as usize;
+        let to: [usize; 8] = core::array::from_fn(|i| start + i * self.width * 4);
+        // SAFETY: the tile fits the buffer, and `valid` columns are in C.
+        unsafe {
+            tile(self.width, &self.run, a, self.b, to.as_ptr(), 0, false);
+            for (&from, &c) in to.iter().zip(c) {
+                copy_row(from as *const f32, (c + self.column * 4) as *mut f32, self.valid, add);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn copy_row(from: *const f32, to: *mut f32, count: usize, add: bool) {
+    for j in (0..count).step_by(4) {
+        // SAFETY: `from` is readable past its end, `to` holds `count` floats.
+        unsafe {
+            let v = load(from.add(j));
+            let v = if add { f32x4_add(load(to.add(j)), v) } else { v };
+            store_part(to.add(j), v, count - j);
+        }
+    }
+}

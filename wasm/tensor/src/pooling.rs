@@ -1,0 +1,72 @@
+//! Maximum and average pooling on NHWC. Vectors run over channels; windows are cut to the image, so
+//! padding costs nothing.
+mod average;
+mod maximum;
+
+/// Geometry of a pooling, as TypeScript lays it out.
+#[derive(Clone, Copy)]
+struct Geometry {
+    n: usize,
+    h: usize,
+    w: usize,
+    c: usize,
+    kh: usize,
+    kw: usize,
+    oh: usize,
+    ow: usize,
+    sh: usize,
+    sw: usize,
+    dh: usize,
+    dw: usize,
+    pt: usize,
+    pl: usize,
+}
+
+/// The part of a window along one axis that lies inside the image.
+#[derive(Clone, Copy)]
+struct Span {
+    /// Taps `first .. end`.
+    first: usize,
+    end: usize,
+    /// Input position of tap `first`.
+    start: usize,
+}
+
+impl Geometry {
+    /// # Safety
+    /// `geom` points at 14 words of a checked geometry.
+    unsafe fn read(geom: *const i32) -> Geometry {
+        // SAFETY: see above.
+        let raw = unsafe { *(geom as *const [i32; 14]) };
+        let [n, h, w, c, kh, kw, oh, ow, sh, sw, dh, dw, pt, pl] = raw.map(|x| x.max(0) as usize);
+        Geometry { n, h, w, c, kh, kw, oh, ow, sh, sw, dh, dw, pt, pl }
+    }
+
+    fn work(&self) -> u64 {
+        (self.n * self.oh * self.ow * self.c) as u64 * (self.kh * self.kw) as u64
+    }
+
+    fn rows(&self, oy: usize) -> Span {
+        Span::new(oy * self.sh, self.pt, self.dh, self.kh, self.h)
+    }
+
+    fn columns(&self, ox: usize) -> Span {
+        Span::new(ox * self.sw, self.pl, self.dw, self.kw, self.w)
+    }
+}
+
+impl Span {
+    #[inline(always)]
+    fn new(at: usize, padding: usize, dilation: usize, kernel: usize, size: usize) -> Span {
+        if at >= padding && at - padding + (kernel - 1) * dilation < size {
+            return Span { first: 0, end: kernel, start: at - padding };
+        }
+        let end = (size + padding).saturating_sub(at).div_ceil(dilation).min(kernel);
+        let first = padding.saturating_sub(at).div_ceil(dilation).min(end);
+        Span { first, end, start: (at + first * dilation).saturating_sub(padding) }
+    }
+
+    fn len(&self) -> usize {
+        self.end - self.first
+    }
+}
