@@ -1,6 +1,5 @@
 /** Evaluate: accuracy and loss of a model file on a data set's test images. */
 import { UsageError } from "../core/errors.ts";
-import { datasets } from "../data/datasets.ts";
 import { models } from "../models/models.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";

@@ -84,8 +84,15 @@ const tanhPrelude = `fn fovea_tanh(x: f32) -> f32 {
   return sign(x) * select(far, near, a < 0.4);
 }`;
 
+/** Names of the primitives. */
+// deno-fmt-ignore
+export type PrimitiveName =
+  | "add" | "sub" | "mul" | "div" | "min" | "max" | "neg" | "abs" | "exp" | "log" | "sqrt" | "rsqrt"
+  | "tanh" | "sigmoid" | "erf" | "floor" | "ceil" | "round" | "sign" | "gt" | "ge" | "eq" | "select"
+  | "pow" | "fromI32" | "fromU32" | "reciprocal" | "sin" | "cos";
+
 /** All primitives; the codes are fixed, since the interpreter in Rust names them too. */
-export const primitives = {
+export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
   add: infix(2, "add", "+"),
   sub: infix(3, "sub", "-"),
   mul: infix(4, "mul", "*"),
@@ -115,7 +122,7 @@ export const primitives = {
   reciprocal: primitive(28, "reciprocal", 1, (a) => `(1.0 / ${a})`),
   sin: call(29, "sin"),
   cos: call(30, "cos"),
-} as const satisfies Record<string, Primitive>;
+};
 
 /** A finite f32 as a WGSL literal. */
 export function wgslNumber(value: number): string {

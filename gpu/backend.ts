@@ -12,6 +12,7 @@ export type { GpuOptions, OpenedAdapter } from "./adapter.ts";
 
 /** One GPU, opened. It owns its memory and its compiled kernels until closed. */
 export class GpuBackend implements Backend {
+  /** Which of the two backends this is. */
   readonly kind = "webgpu";
   /** The adapter in words. */
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Starts the image module when it is first needed, and anew after a trap. */
-import module from "./image_module.js";
+import { imageCode } from "./image_module.js";
 import { forget, initSync } from "./pkg/image.js";
 
 /** An instance that has grown beyond this is given up after the call: its memory never shrinks. */
@@ -17,7 +17,7 @@ export class ImageCodec {
    * a trap, after which its memory cannot be trusted.
    */
   run<T>(work: () => T, refuse: Refuse): T {
-    this.#memory ??= initSync({ module }).memory;
+    this.#memory ??= initSync({ module: imageCode }).memory;
     try {
       const result = work();
       if (this.#memory.buffer.byteLength > keptBytes) this.#discard();

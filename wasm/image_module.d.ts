@@ -1,3 +1,2 @@
 /** The compiled image module, not yet an instance; see image_module.js. */
-declare const module: WebAssembly.Module;
-export default module;
+export declare const imageCode: WebAssembly.Module;

@@ -1,6 +1,6 @@
 /** The tensor module's one instance, on a memory that its threads share. */
 import * as glue from "./pkg/tensor.js";
-import module from "./tensor_module.js";
+import { tensorCode } from "./tensor_module.js";
 import { ThreadPool } from "./pool.ts";
 import { DeviceError } from "../core/errors.ts";
 
@@ -21,15 +21,16 @@ export class TensorModule {
   readonly threaded: boolean;
 
   constructor() {
-    this.threaded = WebAssembly.Module.imports(module).some((i) => i.kind === "memory");
+    this.threaded = WebAssembly.Module.imports(tensorCode).some((i) => i.kind === "memory");
     if (this.threaded) {
       this.memory = new WebAssembly.Memory({ ...pages, shared: true });
-      glue.initSync({ module, memory: this.memory, thread_stack_size: stackBytes });
+      glue.initSync({ module: tensorCode, memory: this.memory, thread_stack_size: stackBytes });
     } else {
-      this.memory = (glue.initSync({ module }) as unknown as { memory: WebAssembly.Memory }).memory;
+      this.memory =
+        (glue.initSync({ module: tensorCode }) as unknown as { memory: WebAssembly.Memory }).memory;
     }
     this.exports = glue as unknown as TensorExports;
-    this.pool = new ThreadPool(module, this.memory, stackBytes);
+    this.pool = new ThreadPool(tensorCode, this.memory, stackBytes);
   }
 
   /** Zero-filled memory, aligned to 64 bytes. @throws {DeviceError} when 4 GiB are used up */

@@ -1,3 +1,3 @@
 // Type of tensor_module.js, which says what it is for.
-declare const module: WebAssembly.Module;
-export default module;
+/** The compiled module. */
+export declare const tensorCode: WebAssembly.Module;

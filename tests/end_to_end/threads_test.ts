@@ -11,6 +11,16 @@ import { tensorModule } from "../../wasm/tensor.ts";
 import { ResidualNet } from "./tiny_nets.ts";
 import { bitsOf } from "./weights.ts";
 
+/** Waits until so many threads have joined, which they do a moment after they were started. */
+async function joined(count: number): Promise<void> {
+  const { exports, threaded } = tensorModule();
+  const wanted = threaded ? count : 0, deadline = performance.now() + 20_000;
+  while (exports.pool_joined() !== wanted) {
+    assert(performance.now() < deadline, `${exports.pool_joined()} of ${wanted} threads joined`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** Weights after 20 steps over noise on so many threads. */
 async function train(model: Model, threads: number): Promise<Map<string, string>> {
   using device = await openDevice("wasm", { threads });
@@ -21,8 +31,7 @@ async function train(model: Model, threads: number): Promise<Map<string, string>
     mean: [0.5, 0.5, 0.5],
     std: [0.5, 0.5, 0.5],
   });
-  // Threads join a moment after they were started.
-  await new Promise((resolve) => setTimeout(resolve, threads > 1 ? 500 : 0));
+  await joined(threads - 1);
   const random = new Random(3, "noise");
   const labels = Int32Array.from({ length: batchSize }, (_, k) => k % 10);
   for (let k = 0; k < 20; k++) {
@@ -49,7 +58,6 @@ Deno.test({
           sanitizeResources: false,
           async fn() {
             const result = await train(make(), threads);
-            const { pool, threaded } = tensorModule();
             assert.equal(
               pool.size,
               threaded ? threads - 1 : 0,
