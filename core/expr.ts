@@ -99,7 +99,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
   div: infix(5, "div", "/"),
   min: call(6, "min", 2),
   max: call(7, "max", 2),
-  neg: primitive(8, "neg", 1, (a) => `(-${a})`),
+  neg: primitive(8, "neg", 1, (a) => `(-(${a}))`),
   abs: call(9, "abs"),
   exp: call(10, "exp"),
   log: call(11, "log"),
@@ -126,9 +126,10 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
 
 /** A finite f32 as a WGSL literal. */
 export function wgslNumber(value: number): string {
-  if (!Number.isFinite(value)) {
-    throw new RangeError(`Cannot print ${value} as WGSL: a finite number is wanted`);
+  const single = Math.fround(value);
+  if (!Number.isFinite(single)) {
+    throw new RangeError(`Cannot print ${value} as WGSL: a number that f32 can hold is wanted`);
   }
-  const text = `${Math.fround(value)}`;
+  const text = `${single}`;
   return /[.e]/.test(text) ? text : `${text}.0`;
 }

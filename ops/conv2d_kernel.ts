@@ -122,7 +122,32 @@ ${lines(2, results.map((p) => store("y", p, blocks, g.ow % run === 0, `j + ${p}u
 /** Stores one result of a run, unless it lies behind the end of its row. */
 function store(name: string, p: number, step: number, always: boolean, inRow: string): string {
   const statement = `${name}[to + ${p * step}u] = ${name}${p};`;
-  return p === 0 && always || always ? statement : `if (${inRow}) { ${statement} }`;
+  return always ? statement : `if (${inRow}) { ${statement} }`;
+}
+
+/** The sum over output channels, four at a time where they allow it, for a run of results. */
+function gatherSums(
+  g: ConvGeometry,
+  steps: number,
+  run: number,
+  lanes: 1 | 2 | 4,
+  place: number,
+): [string[], number] {
+  const depthwise = isDepthwise(g), results = range(run), rows = range(depthwise ? 1 : lanes);
+  const dot = !depthwise && g.cout === place * 4;
+  const unit = floats(dot ? 4 : depthwise ? lanes : 1);
+  const filters = rows.map((k) => `w[wt + ${k * place}u]`);
+  const vector = (list: readonly string[]) =>
+    list.length === 1 ? list[0] : `${floats(lanes)}(${list.join(", ")})`;
+  return overChannels(steps, dot ? 1 : mostUnrolled, [
+    ...(dot ? rows.map((k) => `let w${k} = ${filters[k]};`) : [`let ws = ${vector(filters)};`]),
+    ...results.map((p) => `let d${p} = select(${unit}(), dy[at + ${p * place}u], in${p});`),
+    ...results.map((p) =>
+      `dx${p} += ${dot ? vector(rows.map((k) => `dot(d${p}, w${k})`)) : `d${p} * ws`};`
+    ),
+    "at += 1u;",
+    "wt += 1u;",
+  ]);
 }
 
 /**
@@ -140,28 +165,15 @@ export function inputGradProgram(name: string, geometry: ConvGeometry): WgslProg
   const runs = Math.ceil(perPhase / run) * g.sw;
   const label = `${name}/${depthwise ? "depthwise" : "gather"}${lanes}[${convKey(g)}]`;
 
-  const dot = step === 4 && !depthwise;
-  const rows = range(depthwise ? 1 : lanes);
-  const filters = rows.map((k) => `w[wt + ${k * place}u]`);
-  const [sums, trips] = overChannels(steps, dot ? 1 : mostUnrolled, [
-    ...(dot ? rows.map((k) => `let w${k} = ${filters[k]};`) : [
-      `let ws = ${lanes === 1 || depthwise ? filters[0] : `${vector}(${filters.join(", ")})`};`,
-    ]),
-    ...results.map((p) => `let d${p} = select(${unit}(), dy[at + ${p * place}u], in${p});`),
-    ...results.map((p) =>
-      dot
-        ? `dx${p} += ${vector}(${rows.map((k) => `dot(d${p}, w${k})`).join(", ")});`
-        : `dx${p} += d${p} * ws;`
-    ),
-    "at += 1u;",
-    "wt += 1u;",
-  ]);
+  const [sums, trips] = gatherSums(g, steps, run, lanes, place);
   checkTrips(label, g.kh * (1 + g.kw * (1 + trips)));
 
   const { head, groups } = perElement(g.n * g.h * runs * blocks);
   const first = depthwise ? "c" : `${groupOf(g, "c", lanes, cin)} * ${steps}u`;
   const filter = depthwise ? "c" : `c * ${lanes}u % ${cin}u * ${place}u + channel`;
   const tapSize = (depthwise ? 1 : cin) * place;
+  const whole = perPhase % run === 0 && g.w % g.sw === 0;
+  const ends = (p: number) => `column + ${p * g.sw}u < ${g.w}u`;
   const vertical = { stride: g.sh, dilation: g.dh, before: g.pt, taps: g.kh };
   const horizontal = { stride: g.sw, dilation: g.dw, before: g.pl, taps: g.kw };
   const code = `${head}
@@ -183,20 +195,7 @@ ${lines(6, sums)}
     }
   }
   let to = (line * ${g.w}u + column) * ${blocks}u + c;
-${
-    lines(
-      2,
-      results.map((p) =>
-        store(
-          "dx",
-          p,
-          g.sw * blocks,
-          perPhase % run === 0 && g.w % g.sw === 0,
-          `column + ${p * g.sw}u < ${g.w}u`,
-        )
-      ),
-    )
-  }
+${lines(2, results.map((p) => store("dx", p, g.sw * blocks, whole, ends(p))))}
 }`;
   const bindings = [reads("dy", 0, unit), reads("w", 1, unit), writes("dx", 0, vector)];
   return { passes: [{ label, code, bindings, groups }] };

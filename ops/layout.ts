@@ -22,8 +22,8 @@ function copyOp<A>(
     name,
     infer,
     grad,
-    wgsl: ({ inputs: [x], attrs }) => ({
-      passes: [copyPass(name, 0, x.dtype, copyOf(x.shape, attrs))],
+    wgsl: ({ inputs: [x], outputs: [y], attrs }) => ({
+      passes: [copyPass(name, 0, x, y, copyOf(x.shape, attrs))],
     }),
     wasm: ({ inputs: [x], attrs }) => ({ calls: [copyCall(0, copyOf(x.shape, attrs))] }),
   };
@@ -172,7 +172,9 @@ const concatOp: MacroOp<ConcatAttrs> = {
     );
   },
   wgsl: ({ inputs, outputs: [y], attrs: { axis } }) => ({
-    passes: partsOf(inputs, y.shape, axis).map((part, k) => copyPass("concat", k, y.dtype, part)),
+    passes: partsOf(inputs, y.shape, axis).map((part, k) =>
+      copyPass("concat", k, inputs[k], y, part)
+    ),
   }),
   wasm: ({ inputs, outputs: [y], attrs: { axis } }) => ({
     calls: partsOf(inputs, y.shape, axis).map((part, k) => copyCall(k, part)),

@@ -9,7 +9,7 @@ import {
   type WgslPass,
   writes,
 } from "../core/kernel.ts";
-import { type DType, type Shape, show, sizeOf, stridesOf } from "../core/shape.ts";
+import { type DType, type Shape, show, sizeOf, stridesOf, type Type } from "../core/shape.ts";
 import { call } from "./kernels.ts";
 import { lines } from "./window.ts";
 
@@ -41,11 +41,19 @@ function joined(copy: Copy): Copy {
   return { ...copy, dims, from, to };
 }
 
-/** The same copy by fours, where all runs are whole and begin at multiples of four. */
-function byFours(copy: Copy): Copy | undefined {
+/** The same copy by fours, where tensors and runs are whole and begin at multiples of four. */
+function byFours(copy: Copy, x: Type, y: Type): Copy | undefined {
   const { dims, from, to, fromOffset, toOffset } = copy, last = dims.length - 1;
   if (last < 0 || from[last] !== 1 || to[last] !== 1) return undefined;
-  const numbers = [dims[last], fromOffset, toOffset, ...from.slice(0, -1), ...to.slice(0, -1)];
+  const totals = [x, y].map((t) => sizeOf(t.shape));
+  const numbers = [
+    ...totals,
+    dims[last],
+    fromOffset,
+    toOffset,
+    ...from.slice(0, -1),
+    ...to.slice(0, -1),
+  ];
   if (numbers.some((v) => v % 4 !== 0)) return undefined;
   const quarter = (list: readonly number[], end: number) => [
     ...list.slice(0, -1).map((v) => v / 4),
@@ -74,14 +82,14 @@ function indices(dims: readonly number[]): string[] {
 const weighted = (offset: number, strides: readonly number[], name = "i"): string =>
   [`${offset}u`, ...strides.map((stride, k) => `${name}${k} * ${stride}u`)].join(" + ");
 
-/** A copy from the k-th input to the output. */
-export function copyPass(name: string, input: number, dtype: DType, copy: Copy): WgslPass {
-  const one = joined(copy), four = byFours(one), { dims, from, to, ...offsets } = four ?? one;
-  const type = four ? vectors[dtype] : dtype;
+/** A copy from x, the k-th input, to the output y. */
+export function copyPass(name: string, k: number, x: Type, y: Type, copy: Copy): WgslPass {
+  const one = joined(copy), four = byFours(one, x, y), { dims, from, to, ...offsets } = four ?? one;
+  const type = four ? vectors[x.dtype] : x.dtype;
   const { head, groups } = perElement(sizeOf(dims));
   return {
     label: `${name}/copy${four ? 4 : 1}[${show(copy.dims)}]`,
-    bindings: [reads("x", input, type), writes("y", 0, type)],
+    bindings: [reads("x", k, type), writes("y", 0, type)],
     groups,
     code: `${head}
 ${lines(2, indices(dims))}

@@ -1,9 +1,18 @@
 /**
- * Runs `deno test` with the given words, and closes with `N passed, N failed` alone on a line, which
- * is what CI reads. The exit code is that of the tests.
+ * Runs the tests, and closes with `N passed, N failed` alone on a line, which is what CI reads. The
+ * exit code is that of the tests.
  *
- *     deno run --allow-run tools/count_tests.ts --allow-read tests/
+ *     deno task test                       all fast tests
+ *     deno task test --slow                all tests, and more cases of each
+ *     deno task test tests/cli --filter x  words for `deno test`
+ *     deno task test -- --seed=7           words for the tests themselves
  */
+
+/** What the tests may do: they start processes, and serve and fetch on this machine alone. */
+const permissions = [
+  ...["--allow-read", "--allow-write", "--allow-run", "--allow-env"],
+  "--allow-net=127.0.0.1,localhost",
+];
 
 /** What a run of tests came to. */
 export interface Counts {
@@ -31,13 +40,30 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
+/** The words of `deno test` for those of this tool. */
+export function testWords(args: readonly string[]): string[] {
+  const words = args.filter((word) => word !== "--slow");
+  const end = words.includes("--") ? words.indexOf("--") : words.length;
+  const forDeno = words.slice(0, end);
+  const forTests = [...words.slice(end + 1), ...(isSlow(args) ? ["--slow"] : [])];
+  const tail = forTests.length === 0 ? [] : ["--", ...forTests];
+  return ["test", ...permissions, ...forDeno, ...tail];
+}
+
+function isSlow(args: readonly string[]): boolean {
+  return args.includes("--slow");
+}
+
 /** Runs the tests, passing their output on as it comes. */
 async function runTests(args: readonly string[]): Promise<number> {
   const isColoured = Deno.stdout.isTerminal() && !Deno.noColor;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", ...args],
-    // A pipe is no terminal, so that Deno must be told that a person reads the output.
-    env: isColoured ? { FORCE_COLOR: "1" } : {},
+    args: testWords(args),
+    env: {
+      // A pipe is no terminal, so that Deno must be told that a person reads the output.
+      ...(isColoured ? { FORCE_COLOR: "1" } : {}),
+      ...(isSlow(args) ? { FOVEA_SLOW: "1" } : {}),
+    },
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

@@ -51,37 +51,38 @@ function toolsOf(record: ModuleRecord): string {
     .concat(stdRebuilt ? "std rebuilt" : "std prebuilt").join(", ");
 }
 
-/** True when the committed module is as recorded and, with the same tools, as rebuilt. */
+/** True when the committed module is as recorded and, unless the tools differ, as rebuilt. */
 async function check(name: ModuleName, built: ModuleRecord, from: string): Promise<boolean> {
   const recorded = (await readManifest())[name];
   if (recorded === undefined) {
     console.error(`${name}: not in pkg/build.json, run deno task wasm and commit the result`);
     return false;
   }
-  const differs = toolsOf(recorded) !== toolsOf(built);
-  if (differs) {
-    console.log(`${name}: other tools than recorded, byte equality cannot be expected`);
-    console.log(`  recorded: ${toolsOf(recorded)}\n  here:     ${toolsOf(built)}`);
-  }
-  let equal = true;
-  const files = new Set([...Object.keys(recorded.files), ...Object.keys(built.files)]);
-  for (const file of [...files].sort()) {
+  const changed: string[] = [];
+  let edited = false;
+  for (const file of new Set([...Object.keys(recorded.files), ...Object.keys(built.files)])) {
     const committed = await Deno.readFile(`${pkg}/${file}`).then(hash, () => "missing");
     const record = recorded.files[file]?.sha256 ?? "missing";
     const rebuilt = built.files[file]?.sha256 ?? "missing";
-    const wanted = differs ? record : rebuilt;
-    if (committed === record && committed === wanted) continue;
-    equal = false;
-    console.error(`${name}: ${file} differs`);
-    console.error(`  committed ${committed}\n  recorded  ${record}\n  rebuilt   ${rebuilt}`);
+    if (committed === record && record === rebuilt) continue;
+    if (committed !== record) edited = true;
+    changed.push(`  ${file}\n    committed ${committed}\n    recorded  ${record}`);
+    changed.push(`    rebuilt   ${rebuilt}`);
   }
-  if (equal && differs) {
-    await install(name, built, from);
-    console.log(`${name}: rebuilt files installed in wasm/pkg, run the test suite against them`);
-  } else if (equal) {
+  if (changed.length === 0) {
     console.log(`${name}: byte-equal`);
+    return true;
   }
-  return equal;
+  const differs = toolsOf(recorded) !== toolsOf(built);
+  console.log([`${name}: not byte-equal`, ...changed].join("\n"));
+  console.log(`  recorded tools: ${toolsOf(recorded)}\n  tools here:     ${toolsOf(built)}`);
+  if (edited || !differs) return false;
+  await install(name, built, from);
+  console.log(
+    `${name}: built by other tools than recorded, so the rebuilt files now lie in wasm/pkg: run ` +
+      "the test suite against them",
+  );
+  return true;
 }
 
 async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

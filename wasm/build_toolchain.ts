@@ -196,7 +196,8 @@ async function chooseLinker(compiler: Compiler): Promise<string> {
 async function chooseBindgen(compiler: Compiler, tools: string): Promise<string> {
   const found = await findBindgen(tools);
   if (found !== undefined) return found;
-  const args = ["install", "wasm-bindgen-cli", "--version", bindgenVersion, "--locked"];
+  // Unoptimised: it runs for a second here, and is compiled in less than half of the time.
+  const args = ["install", "wasm-bindgen-cli", "--version", bindgenVersion, "--locked", "--debug"];
   console.error(`installing wasm-bindgen ${bindgenVersion}`);
   try {
     // Into the build folder: a wasm-bindgen of another version that the user has stays as it is.

@@ -46,7 +46,8 @@ export class ThreadPool {
     const url = new URL("data:text/javascript," + encodeURIComponent(source));
     while (this.#workers.length < count) {
       const { module, memory, stackBytes: stack } = this;
-      const worker = new Worker(url, { workerData: { module, memory, stack, spin } });
+      // Without an environment of its own a thread gets a copy of ours, which asks for permission.
+      const worker = new Worker(url, { workerData: { module, memory, stack, spin }, env: {} });
       worker.unref();
       this.#workers.push(worker);
     }

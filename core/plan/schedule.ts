@@ -75,8 +75,8 @@ export function schedule(program: Program, options: ScheduleOptions): Schedule {
   for (const node of order) if (node.op.kind === "macro") drafts.push(draftMacro(node));
   drafts.push(...placePacks(order, drafts, storages, targets));
   drafts = orderDrafts(order, drafts, targets);
-  const copies = placeUpdates(updates, drafts, storages);
-  drafts.push(...copies);
+  const { saved, copies } = placeUpdates(updates, drafts, storages);
+  drafts = [...saved, ...drafts, ...copies];
   return layOut(program, order, drafts, storages, options.reuse ?? true);
 }
 
@@ -167,33 +167,47 @@ function orderDrafts(
   return [...sorted.filter((d) => !waits(d)), ...sorted.filter(waits)];
 }
 
-/** Puts new values in place of the old ones where no later step reads those; copies the others. */
+/**
+ * Puts new values in place of the old ones where no later step reads those; copies the others at the
+ * end. A value that is itself a variable is saved first: two variables may change places.
+ */
 function placeUpdates(
   updates: readonly Update[],
   drafts: readonly Draft[],
   storages: Storages,
-): Draft[] {
-  const copies: Draft[] = [], done = new Set<Tensor>();
+): { saved: Draft[]; copies: Draft[] } {
+  const saved: Draft[] = [], copies: Draft[] = [], done = new Set<Tensor>();
   for (const [variable, value] of updates) {
     const base = baseOf(value), target = storages.spot(variable);
-    const at = drafts.findIndex((d) => d.writes.includes(base));
-    const direct = at >= 0 && !done.has(base) && storages.spot(base).storage.kind === "slot" &&
-      canOverwrite(drafts[at], target, storages) &&
-      !drafts.slice(at + 1).some((d) => d.reads.some((t) => isLeafAt(t, target, storages)));
-    if (direct) {
+    const label = `copy into ${asLeaf(variable)!.label}`;
+    let from = storages.spot(base), reads: readonly Tensor[] = [value];
+    if (asLeaf(base)) {
+      const slot: Storage = { kind: "slot", bytes: from.bytes, label };
+      const spot: Spot = { storage: slot, offset: 0, bytes: from.bytes };
+      saved.push({ at: -1, label, reads, writes: [], copy: { from, to: spot } });
+      from = spot;
+      reads = [];
+    } else if (!done.has(base) && isReplaceable(base, target, drafts, storages)) {
       done.add(base);
       storages.put(base, target);
-    } else {
-      copies.push({
-        at: Infinity,
-        label: `copy into ${asLeaf(variable)!.label}`,
-        reads: [value],
-        writes: [variable],
-        copy: { from: storages.spot(base), to: target },
-      });
+      continue;
     }
+    copies.push({ at: Infinity, label, reads, writes: [variable], copy: { from, to: target } });
   }
-  return copies;
+  return { saved, copies };
+}
+
+/** The step that makes a value may write it over the variable: nobody reads the old one later. */
+function isReplaceable(
+  base: Tensor,
+  target: Spot,
+  drafts: readonly Draft[],
+  storages: Storages,
+): boolean {
+  const at = drafts.findIndex((d) => d.writes.includes(base));
+  return at >= 0 && storages.spot(base).storage.kind === "slot" &&
+    canOverwrite(drafts[at], target, storages) &&
+    !drafts.slice(at + 1).some((d) => d.reads.some((t) => isLeafAt(t, target, storages)));
 }
 
 const isLeafAt = (t: Tensor, spot: Spot, storages: Storages): boolean =>

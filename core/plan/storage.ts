@@ -5,6 +5,7 @@
  * into; or, as the new value of an update, in place of the old one.
  */
 import { asLeaf, type LeafAttrs, type Node, type Tensor } from "../graph.ts";
+import { ShapeError } from "../errors.ts";
 import { elementBytes, sizeOf } from "../shape.ts";
 
 /** Memory of one or several values. */
@@ -80,7 +81,7 @@ export class Storages {
     }
     const found = this.locate(leaf);
     if (!found) {
-      throw new ReferenceError(
+      throw new ShapeError(
         `Cannot plan: the variable ${
           leaf.label || "without a name"
         } lies in none of the stores given`,

@@ -64,7 +64,7 @@ devices.test("batch norm: running statistics follow PyTorch's rule", async (devi
     }
     step.run(pixels, labels, 0.05);
     for (const [name, { running_mean, running_var }] of Object.entries(all)) {
-      const { mean, variance } = expected.get(name)!, tolerance = { rtol: 1e-4, atol: 1e-5 };
+      const { mean, variance } = expected.get(name)!, tolerance = { rtol: 1e-5, atol: 1e-6 };
       assertClose(await weights.read(running_mean), mean, { ...tolerance, what: `${name} mean` });
       assertClose(await weights.read(running_var), variance, { ...tolerance, what: `${name} var` });
     }

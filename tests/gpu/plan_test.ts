@@ -2,60 +2,22 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
 import { apply, arg, primitives as p } from "../../core/expr.ts";
 import type { Tensor } from "../../core/graph.ts";
-import { type Shape, sizeOf } from "../../core/shape.ts";
+import { sizeOf } from "../../core/shape.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, pack, reshape, tensor, variable } from "../../core/structure.ts";
+import { buildGraph, instructions } from "./random_graph.ts";
 import { evaluate } from "./reference.ts";
-import {
-  add,
-  boundedMul,
-  choose,
-  fold,
-  gpuTest,
-  mapFunction,
-  mul,
-  numbers,
-  sub,
-  wholeNumbers,
-} from "./support.ts";
-
-/** One node of a random graph: which function, of which earlier values. */
-const instruction = fc.record({
-  kind: fc.nat(5),
-  operands: fc.tuple(fc.nat(), fc.nat(), fc.nat()),
-  isOutput: fc.boolean(),
-});
-
-type Instruction = typeof instruction extends fc.Arbitrary<infer T> ? T : never;
-
-/** Whole-number leaves that broadcast to `[3,2,4]`, and what the instructions make of them. */
-function buildGraph(instructions: readonly Instruction[]): { leaves: Tensor[]; outputs: Tensor[] } {
-  const shapes: Shape[] = [[3, 2, 4], [4], [2, 1], [3, 1, 1], [1, 2, 4]];
-  const leaves = shapes.map((s, k) => input(s, `x${k}`));
-  const values = [...leaves, full(2), full(-1, [2, 4])], outputs: Tensor[] = [];
-  for (const { kind, operands, isOutput } of instructions) {
-    const [x, y, z] = operands.map((n) => values[n % values.length]);
-    const made = [
-      () => add(x, y),
-      () => sub(x, y),
-      () => boundedMul(x, y),
-      () => choose(x, y, z),
-      () => fold(x),
-      () => reshape(reshape(x, [sizeOf(x.shape)]), x.shape),
-    ][kind]();
-    values.push(made);
-    if (isOutput) outputs.push(made);
-  }
-  return { leaves, outputs: outputs.length ? outputs : [values.at(-1)!] };
-}
+import { add, fold, gpuTest, mapFunction, mul, numbers, sub, wholeNumbers } from "./support.ts";
 
 gpuTest("random graphs: fused, unfused and by definition", async (device) => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(instruction, { minLength: 1, maxLength: 9 }),
+      instructions,
       fc.nat(1000),
-      async (instructions, seed) => {
-        const { leaves, outputs } = buildGraph(instructions);
+      async (program, seed) => {
+        const shapes = [[3, 2, 4], [4], [2, 1], [3, 1, 1], [1, 2, 4]];
+        const leaves = shapes.map((s, k) => input(s, `x${k}`));
+        const { outputs } = buildGraph(leaves, program);
         const feeds = new Map(leaves.map((t, k) => [t, wholeNumbers(sizeOf(t.shape), seed + k)]));
         for (const fuse of [true, false]) {
           using plan = await device.compile({ outputs }, { fuse });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { fromFileUrl, join } from "../../cli/std.ts";
-import { closingLine, countsIn } from "../../tools/count_tests.ts";
+import { fromFileUrl } from "../../cli/std.ts";
+import { closingLine, countsIn, testWords } from "../../tools/count_tests.ts";
 
 Deno.test("count_tests: Deno's closing line is read, with steps, colours and skipped ones", () => {
   const cases: [string, string][] = [
@@ -26,30 +26,35 @@ Deno.test("count_tests: Deno's closing line is read, with steps, colours and ski
   assert.equal(countsIn("error: Type checking failed."), undefined);
 });
 
-/** Runs the tool over one test file with the given source. */
-async function count(source: string): Promise<{ readonly code: number; readonly last?: string }> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const file = join(folder, "some_test.ts");
-    await Deno.writeTextFile(file, source);
-    const tool = fromFileUrl(new URL("../../tools/count_tests.ts", import.meta.url));
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-run", tool, "--no-config", "--no-check", file],
-      stdout: "piped",
-      stderr: "null",
-    }).output();
-    return { code, last: new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1) };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+Deno.test("count_tests: words go to Deno or to the tests", () => {
+  const words = (...args: string[]) =>
+    testWords(args).filter((word) => !word.startsWith("--allow"));
+  assert.deepEqual(words(), ["test"]);
+  assert.deepEqual(words("--slow", "tests/cli"), ["test", "tests/cli", "--", "--slow"]);
+  assert.deepEqual(words("--filter", "x", "--", "--seed=7"), [
+    ...["test", "--filter", "x", "--", "--seed=7"],
+  ]);
+  assert.deepEqual(words("--", "--seed=7", "--slow"), [
+    ...["test", "--", "--seed=7", "--slow"],
+  ]);
+});
+
+/** Runs the tool over one file of the fixtures. */
+async function count(name: string): Promise<{ readonly code: number; readonly last?: string }> {
+  const path = (from: string) => fromFileUrl(new URL(from, import.meta.url));
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-run", path("../../tools/count_tests.ts")],
+      ...["--no-check", path(`fixtures/${name}`)],
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).output();
+  return { code, last: new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1) };
 }
 
 Deno.test("count_tests: the last line counts, and the exit code is the tests' own", async () => {
-  const good = await count("Deno.test('a', () => {}); Deno.test.ignore('b', () => {});");
-  assert.deepEqual(good, { code: 0, last: "1 passed, 0 failed, 1 skipped" });
-  const bad = await count("Deno.test('a', () => {}); Deno.test('b', () => { throw 1; });");
-  assert.deepEqual(bad, { code: 1, last: "1 passed, 1 failed" });
-  const broken = await count("const = 'a'; Deno.test('a', () => {});");
-  assert.equal(broken.code, 1);
-  assert.doesNotMatch(broken.last ?? "", /passed/);
+  assert.deepEqual(await count("two_good.ts"), { code: 0, last: "1 passed, 0 failed, 1 skipped" });
+  assert.deepEqual(await count("one_bad.ts"), { code: 1, last: "1 passed, 1 failed" });
+  assert.deepEqual(await count("not_there.ts"), { code: 1, last: "" });
 });

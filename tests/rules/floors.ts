@@ -44,7 +44,8 @@ export function violation({ from, written, to, isType }: Edge): string | undefin
   const target = floorOf(to);
   if (floor === target && from !== "browser.ts") return undefined;
   if (floor === "examples") {
-    return to === "mod.ts" ? undefined : `${from}: an example imports ${to}, mod.ts alone is meant`;
+    const isEntry = to === "mod.ts" || to === "data/datasets.ts";
+    return isEntry ? undefined : `${from}: an example imports ${to}, an entry is meant`;
   }
   if (from === "browser.ts") {
     return portable.includes(target) ? undefined : `${from}: ${to} cannot run in a browser`;

@@ -24,22 +24,16 @@ interface Graph {
 
 /** Every import in the project, from one module outside of it that imports all of its files. */
 async function importGraph(): Promise<Graph> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const lines = (await projectFiles()).filter(isScript)
-      .map((path) => `import ${JSON.stringify(toFileUrl(join(root, path)).href)};\n`);
-    const entry = join(folder, "everything.ts");
-    await Deno.writeTextFile(entry, lines.join(""));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", "--no-config", "--no-lock", entry],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    return graphOf(JSON.parse(new TextDecoder().decode(stdout)));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  const lines = (await projectFiles()).filter(isScript)
+    .map((path) => `import ${JSON.stringify(toFileUrl(join(root, path)).href)};\n`);
+  const everything = `data:text/typescript,${encodeURIComponent(lines.join(""))}`;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-config", "--no-lock", everything],
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return graphOf(JSON.parse(new TextDecoder().decode(stdout)));
 }
 
 function graphOf({ modules }: Info): Graph {

@@ -68,7 +68,9 @@ export function undocumentedExports(path: string, text: string): string[] {
     const match = exported.exec(line);
     if (match === null) return;
     const name = match[2];
-    const before = lines[at - 1]?.trim() ?? "";
+    // A directive for a tool may stand between the comment and its export.
+    const above = lines.slice(0, at).findLast((line) => !/^\s*\/\/ deno-/.test(line));
+    const before = above?.trim() ?? "";
     // The overloads of a function follow each other; the first one carries the comment.
     if (before.endsWith("*/")) documented.add(name);
     if (!documented.has(name)) faults.push(`${path}:${at + 1}: ${name} has no JSDoc`);

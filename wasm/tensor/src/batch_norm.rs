@@ -83,48 +83,100 @@ unsafe fn combine(
     (center, squares.sum())
 }
 
+/// Runs `f::<4>` over blocks of four vectors of channels and `f::<1>` over the vectors that are left;
+/// both take the first channel. Four keep the adders busy.
+#[inline(always)]
+fn by_channels(c: usize, four: impl Fn(usize), one: impl Fn(usize)) {
+    let whole = c / 16 * 16;
+    (0..whole).step_by(16).for_each(four);
+    (whole..c).step_by(4).for_each(one);
+}
+
+/// N vectors at `p`.
+#[inline(always)]
+unsafe fn load_n<const N: usize>(p: *const f32) -> [v128; N] {
+    // SAFETY: the caller's address is readable for N vectors.
+    core::array::from_fn(|j| unsafe { load(p.add(j * 4)) })
+}
+
 /// Mean and sum of squares around it, for every channel of a few rows.
-#[inline(never)]
 unsafe fn moments(x: *const f32, rows: usize, c: usize, mean: *mut f32, squares: *mut f32) {
-    let share = f32x4_splat(1.0 / rows as f32);
-    for at in (0..c).step_by(4) {
-        // SAFETY: the last vector of a row may read past its end; sums have whole vectors.
-        unsafe {
-            let mut sum = [ZERO; 2];
-            for row in 0..rows {
-                sum[row & 1] = f32x4_add(sum[row & 1], load(x.add(row * c + at)));
-            }
-            let center = f32x4_mul(f32x4_add(sum[0], sum[1]), share);
-            let (mut sum, mut rest) = (ZERO, ZERO);
-            for row in 0..rows {
-                let d = f32x4_sub(load(x.add(row * c + at)), center);
-                sum = madd(d, d, sum);
-                rest = f32x4_add(rest, d);
-            }
-            // The rounding of the mean, taken out again.
-            let slip = f32x4_mul(rest, share);
-            store(mean.add(at), f32x4_add(center, slip));
-            store(squares.add(at), nmadd(slip, rest, sum));
-        }
+    // SAFETY: the last vector of a row may read past its end; sums have whole vectors.
+    unsafe {
+        by_channels(
+            c,
+            |at| moments_of::<4>(x.add(at), rows, c, mean.add(at), squares.add(at)),
+            |at| moments_of::<1>(x.add(at), rows, c, mean.add(at), squares.add(at)),
+        )
     }
 }
 
 #[inline(never)]
-unsafe fn normalise(
+unsafe fn moments_of<const N: usize>(
     x: *const f32,
-    y: *mut f32,
-    [gamma, beta, mean, inv_std]: [*const f32; 4],
     rows: usize,
     c: usize,
+    mean: *mut f32,
+    squares: *mut f32,
 ) {
-    for at in (0..c).step_by(4) {
-        // SAFETY: as in `moments`; stores are cut.
-        unsafe {
-            let factor = f32x4_mul(load(gamma.add(at)), load(inv_std.add(at)));
-            let (shift, center) = (load(beta.add(at)), load(mean.add(at)));
-            for row in 0..rows {
-                let d = f32x4_sub(load(x.add(row * c + at)), center);
-                store_part(y.add(row * c + at), madd(d, factor, shift), c - at);
+    let share = f32x4_splat(1.0 / rows as f32);
+    let mut sum = [ZERO; N];
+    let mut slip = [ZERO; N];
+    // SAFETY: see `moments`.
+    unsafe {
+        for row in 0..rows {
+            let v = load_n::<N>(x.add(row * c));
+            (0..N).for_each(|j| sum[j] = f32x4_add(sum[j], v[j]));
+        }
+        let center = sum.map(|s| f32x4_mul(s, share));
+        let mut sum = [ZERO; N];
+        for row in 0..rows {
+            let v = load_n::<N>(x.add(row * c));
+            for j in 0..N {
+                let d = f32x4_sub(v[j], center[j]);
+                sum[j] = madd(d, d, sum[j]);
+                slip[j] = f32x4_add(slip[j], d);
+            }
+        }
+        for j in 0..N {
+            // The rounding of the mean, taken out again.
+            let more = f32x4_mul(slip[j], share);
+            store(mean.add(j * 4), f32x4_add(center[j], more));
+            store(squares.add(j * 4), nmadd(more, slip[j], sum[j]));
+        }
+    }
+}
+
+unsafe fn normalise(x: *const f32, y: *mut f32, with: [*const f32; 4], rows: usize, c: usize) {
+    // SAFETY: as in `moments`; stores are cut.
+    unsafe {
+        by_channels(
+            c,
+            |at| normalise_of::<4>(x.add(at), y.add(at), with.map(|p| p.add(at)), rows, c, 16),
+            |at| normalise_of::<1>(x.add(at), y.add(at), with.map(|p| p.add(at)), rows, c, c - at),
+        )
+    }
+}
+
+#[inline(never)]
+unsafe fn normalise_of<const N: usize>(
+    x: *const f32,
+    y: *mut f32,
+    with: [*const f32; 4],
+    rows: usize,
+    c: usize,
+    left: usize,
+) {
+    // SAFETY: see `normalise`.
+    unsafe {
+        let [gamma, beta, center, inv_std] = with.map(|p| load_n::<N>(p));
+        let factor: [v128; N] = core::array::from_fn(|j| f32x4_mul(gamma[j], inv_std[j]));
+        for row in 0..rows {
+            let v = load_n::<N>(x.add(row * c));
+            for j in 0..N {
+                let d = f32x4_sub(v[j], center[j]);
+                let to = y.add(row * c + j * 4);
+                store_part(to, madd(d, factor[j], beta[j]), if N == 4 { 4 } else { left });
             }
         }
     }
@@ -175,55 +227,93 @@ pub fn batch_norm_grad(
 }
 
 /// Sums of `dy x_hat` and of dy, for every channel of a few rows.
-#[inline(never)]
 unsafe fn products(
     x: *const f32,
     dy: *const f32,
-    [mean, inv_std]: [*const f32; 2],
+    stats: [*const f32; 2],
     rows: usize,
     c: usize,
     dot: *mut f32,
     sum: *mut f32,
 ) {
-    for at in (0..c).step_by(4) {
-        // SAFETY: as in `moments`.
-        unsafe {
-            let (center, scale) = (load(mean.add(at)), load(inv_std.add(at)));
-            let (mut d, mut s) = (ZERO, ZERO);
-            for row in 0..rows {
-                let g = load(dy.add(row * c + at));
-                d = madd(g, f32x4_sub(load(x.add(row * c + at)), center), d);
-                s = f32x4_add(s, g);
+    // SAFETY: as in `moments`.
+    unsafe {
+        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
+        by_channels(
+            c,
+            |i| products_of::<4>(at(i), (rows, c), dot.add(i), sum.add(i)),
+            |i| products_of::<1>(at(i), (rows, c), dot.add(i), sum.add(i)),
+        )
+    }
+}
+
+#[inline(never)]
+unsafe fn products_of<const N: usize>(
+    (x, dy, stats): (*const f32, *const f32, [*const f32; 2]),
+    (rows, c): (usize, usize),
+    dot: *mut f32,
+    sum: *mut f32,
+) {
+    // SAFETY: see `products`.
+    unsafe {
+        let [center, scale] = stats.map(|p| load_n::<N>(p));
+        let (mut d, mut s) = ([ZERO; N], [ZERO; N]);
+        for row in 0..rows {
+            let (v, g) = (load_n::<N>(x.add(row * c)), load_n::<N>(dy.add(row * c)));
+            for j in 0..N {
+                d[j] = madd(g[j], f32x4_sub(v[j], center[j]), d[j]);
+                s[j] = f32x4_add(s[j], g[j]);
             }
-            store(dot.add(at), f32x4_mul(d, scale));
-            store(sum.add(at), s);
+        }
+        for j in 0..N {
+            store(dot.add(j * 4), f32x4_mul(d[j], scale[j]));
+            store(sum.add(j * 4), s[j]);
         }
     }
 }
 
 /// `dx = gamma inv_std (dy - dbeta / n - x_hat dgamma / n)`.
-#[inline(never)]
 unsafe fn input_grad(
     x: *const f32,
     dy: *const f32,
     dx: *mut f32,
-    [gamma, mean, inv_std, dgamma, dbeta]: [*const f32; 5],
-    (rows, all): (usize, usize),
+    stats: [*const f32; 5],
+    rows: (usize, usize),
     c: usize,
 ) {
+    // SAFETY: as in `normalise`.
+    unsafe {
+        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
+        by_channels(
+            c,
+            |i| input_grad_of::<4>(at(i), dx.add(i), rows, c, 16),
+            |i| input_grad_of::<1>(at(i), dx.add(i), rows, c, c - i),
+        )
+    }
+}
+
+#[inline(never)]
+unsafe fn input_grad_of<const N: usize>(
+    (x, dy, stats): (*const f32, *const f32, [*const f32; 5]),
+    dx: *mut f32,
+    (rows, all): (usize, usize),
+    c: usize,
+    left: usize,
+) {
     let share = f32x4_splat(1.0 / all as f32);
-    for at in (0..c).step_by(4) {
-        // SAFETY: as in `normalise`.
-        unsafe {
-            let (center, scale) = (load(mean.add(at)), load(inv_std.add(at)));
-            let factor = f32x4_mul(load(gamma.add(at)), scale);
-            let offset = f32x4_mul(load(dbeta.add(at)), share);
-            let slope = f32x4_mul(f32x4_mul(load(dgamma.add(at)), share), scale);
+    // SAFETY: see `input_grad`.
+    unsafe {
+        for j in 0..N {
+            let [gamma, center, scale, dgamma, dbeta] = stats.map(|p| load(p.add(j * 4)));
+            let factor = f32x4_mul(gamma, scale);
+            let offset = f32x4_mul(dbeta, share);
+            let slope = f32x4_mul(f32x4_mul(dgamma, share), scale);
             for row in 0..rows {
-                let i = row * c + at;
+                let i = row * c + j * 4;
                 let d = f32x4_sub(load(x.add(i)), center);
                 let g = nmadd(d, slope, f32x4_sub(load(dy.add(i)), offset));
-                store_part(dx.add(i), f32x4_mul(g, factor), c - at);
+                let lanes = if N == 4 { 4 } else { left };
+                store_part(dx.add(i), f32x4_mul(g, factor), lanes);
             }
         }
     }

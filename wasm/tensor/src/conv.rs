@@ -10,6 +10,7 @@ mod forward;
 mod frame;
 mod input_grad;
 mod narrow;
+mod planes;
 mod scatter;
 mod weight_grad;
 

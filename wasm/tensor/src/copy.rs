@@ -118,19 +118,40 @@ pub fn copy_strided(
         let walk = if add { walk } else { walk.for_transpose() };
         let last = walk.rank - 1;
         let blocks = !add && last >= 1 && walk.from[last - 1] == 1 && walk.to[last] == 1;
-        let inner = if blocks { 2 } else { 1 };
-        let lines = total / walk.dims[walk.rank - inner..walk.rank].iter().product::<usize>();
-        let (size, chunks) = pool::split(lines, (8192 * lines / total).max(1), 64);
+        if blocks {
+            return transpose_planes(src, dst, &walk, work);
+        }
+        let (count, strides) = (walk.dims[last], (walk.from[last], walk.to[last]));
+        let lines = total / count;
+        let (size, chunks) = pool::split(lines, (8192 / count).max(1), 64);
         pool::run(work, chunks, &|task| {
             let first = task as usize * size;
             for i in first..lines.min(first + size) {
-                let (from, to) = walk.offsets(inner, i);
+                let (from, to) = walk.offsets(1, i);
+                line(src.wrapping_offset(from), dst.wrapping_offset(to), count, strides, add);
+            }
+        });
+    }
+}
+
+/// Columns of a transpose that go together: the destination's cache lines are then written whole.
+const COLUMNS: usize = 16;
+
+/// Transposes the two innermost dimensions for every index of the others.
+unsafe fn transpose_planes(src: *const f32, dst: *mut f32, walk: &Walk, work: u64) {
+    let columns = walk.dims[walk.rank - 1];
+    let planes = walk.dims[..walk.rank - 2].iter().product::<usize>();
+    let strips = columns.div_ceil(COLUMNS);
+    let (size, chunks) = pool::split(planes * strips, 1, 64);
+    // SAFETY: every task writes strips of its own.
+    unsafe {
+        pool::run(work, chunks, &|task| {
+            let first = task as usize * size;
+            for i in first..(planes * strips).min(first + size) {
+                let (from, to) = walk.offsets(2, i / strips);
                 let (src, dst) = (src.wrapping_offset(from), dst.wrapping_offset(to));
-                if blocks {
-                    transposed(src, dst, &walk);
-                } else {
-                    line(src, dst, walk.dims[last], (walk.from[last], walk.to[last]), add);
-                }
+                let column = i % strips * COLUMNS;
+                transpose_strip(src, dst, walk, column, columns.min(column + COLUMNS));
             }
         });
     }
@@ -162,23 +183,24 @@ unsafe fn line(
     }
 }
 
-/// The two innermost dimensions, contiguous in the source along the outer and in the destination
-/// along the inner one, in 4x4 blocks.
+/// Columns `first .. end` of the two innermost dimensions, contiguous in the source along the outer
+/// and in the destination along the inner one, in 4x4 blocks.
 #[inline(never)]
-unsafe fn transposed(src: *const f32, dst: *mut f32, walk: &Walk) {
+unsafe fn transpose_strip(src: *const f32, dst: *mut f32, walk: &Walk, first: usize, end: usize) {
     let last = walk.rank - 1;
-    let (rows, columns) = (walk.dims[last - 1], walk.dims[last]);
-    let (from, to) = (walk.from[last], walk.to[last - 1]);
+    let (rows, from, to) = (walk.dims[last - 1], walk.from[last], walk.to[last - 1]);
     // SAFETY: the two dimensions lie inside the tensors; loads may pass the end by a vector.
     unsafe {
-        for j in (0..columns).step_by(4) {
-            let column = |q: usize| src.wrapping_offset((j + q).min(columns - 1) as isize * from);
-            let columns_of = [column(0), column(1), column(2), column(3)];
-            for i in (0..rows).step_by(4) {
-                let block = transpose(columns_of.map(|c| load(c.wrapping_add(i))));
+        for i in (0..rows).step_by(4) {
+            for j in (first..end).step_by(4) {
+                let column = |q: usize| {
+                    let column = (j + q).min(end - 1) as isize * from;
+                    load(src.wrapping_offset(column).wrapping_add(i))
+                };
+                let block = transpose([column(0), column(1), column(2), column(3)]);
                 for (q, &v) in block.iter().enumerate().take(rows - i) {
                     let at = dst.wrapping_offset((i + q) as isize * to).wrapping_add(j);
-                    store_part(at, v, columns - j);
+                    store_part(at, v, end - j);
                 }
             }
         }

@@ -162,10 +162,12 @@ unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
         for column in (first_column..end_column).step_by(16) {
             let width = panel_width(p.n, column);
             let (b, b_step, b_unit) = p.b.panel(column, width);
-            let run = Run { segments, count, step: p.step, b_step, b_unit };
-            let panel = Panel { width, valid: width.min(p.n - column), column, b, run };
+            let last_lanes = if column + width <= p.n { 4 } else { p.n % 4 };
+            let (step, column) = (p.step, column * 4);
+            let run =
+                Run { width, b, segments, count, step, b_step, b_unit, column, last_lanes, add };
             // SAFETY: the tables hold `rows` addresses, and 8 more of A.
-            unsafe { panel.run(&a, &c, rows, add) };
+            unsafe { panel(&run, &a, &c, rows) };
         }
         segment += count;
         if segment >= p.segment_count {
@@ -188,60 +190,30 @@ unsafe fn block(segments: *const Segment, count: usize) -> usize {
     count
 }
 
-/// A panel of B and the columns of C it makes.
-struct Panel {
-    width: usize,
-    valid: usize,
-    column: usize,
-    b: *const f32,
-    run: Run,
-}
-
-impl Panel {
-    /// All tiles of `rows` rows. A tile that sticks out over an edge of C goes through a buffer.
-    unsafe fn run(&self, a: &[usize], c: &[usize], rows: usize, add: bool) {
-        let (height, column) = (tile_rows(self.width), self.column * 4);
-        let whole_panel = self.valid == self.width;
-        let mut row = 0;
-        while row < rows {
-            // SAFETY: `a` has rows to spare, and all columns of whole tiles are in C.
-            unsafe {
-                let from = a.as_ptr().add(row);
-                if whole_panel && row + height <= rows {
-                    tile(self.width, &self.run, from, self.b, c.as_ptr().add(row), column, add);
-                } else {
-                    let end = rows.min(row + height);
-                    self.edge(from, &c[row..end], add);
-                }
-            }
-            row += height;
-        }
-    }
-
-    /// A tile that sticks out over the edge of C, by way of a buffer.
-    #[inline(never)]
-    unsafe fn edge(&self, a: *const usize, c: &[usize], add: bool) {
-        let mut buffer = [ZERO; 10]; // a tile, and a vector more to read
-        let start = buffer.as_mut_ptr() as usize;
-        let to: [usize; 8] = core::array::from_fn(|i| start + i * self.width * 4);
-        // SAFETY: the tile fits the buffer, and `valid` columns are in C.
+/// All tiles of `rows` rows of a panel.
+unsafe fn panel(run: &Run, a: &[usize], c: &[usize], rows: usize) {
+    let height = tile_rows(run.width);
+    let mut row = 0;
+    while row < rows {
+        // SAFETY: `a` has rows to spare.
         unsafe {
-            tile(self.width, &self.run, a, self.b, to.as_ptr(), 0, false);
-            for (&from, &c) in to.iter().zip(c) {
-                copy_row(from as *const f32, (c + self.column * 4) as *mut f32, self.valid, add);
+            let from = a.as_ptr().add(row);
+            if row + height <= rows {
+                tile(run, from, c.as_ptr().add(row));
+            } else {
+                last_tile(run, from, &c[row..rows]);
             }
         }
+        row += height;
     }
 }
 
-#[inline(always)]
-unsafe fn copy_row(from: *const f32, to: *mut f32, count: usize, add: bool) {
-    for j in (0..count).step_by(4) {
-        // SAFETY: `from` is readable past its end, `to` holds `count` floats.
-        unsafe {
-            let v = load(from.add(j));
-            let v = if add { f32x4_add(load(to.add(j)), v) } else { v };
-            store_part(to.add(j), v, count - j);
-        }
-    }
+/// A tile with more rows than are left: the others go nowhere.
+#[inline(never)]
+unsafe fn last_tile(run: &Run, a: *const usize, c: &[usize]) {
+    let mut nowhere = [ZERO; 4];
+    let mut to = [(nowhere.as_mut_ptr() as usize).wrapping_sub(run.column); 8];
+    to[..c.len()].copy_from_slice(c);
+    // SAFETY: `nowhere` is as wide as the widest tile.
+    unsafe { tile(run, a, to.as_ptr()) };
 }

@@ -15,10 +15,10 @@ fn polynomial<const N: usize>(x: v128, coefficients: [f32; N]) -> v128 {
     sum
 }
 
-/// 2^n for integers in lanes of float, -126 <= n <= 127.
+/// 2^n for integers in lanes of float, -126 <= n <= 127; anything for NaN.
 #[inline(always)]
 fn power_of_two(n: v128) -> v128 {
-    i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(n), i32x4_splat(127)), 23)
+    i32x4_shl(i32x4_add(i32x4_relaxed_trunc_f32x4(n), i32x4_splat(127)), 23)
 }
 
 /// e^x. The argument is reduced by multiples of ln 2 (in two parts, the first short enough for exact
@@ -26,7 +26,7 @@ fn power_of_two(n: v128) -> v128 {
 #[inline(always)]
 pub fn exp(x: v128) -> v128 {
     // Beyond these the result is 0 or infinity anyway; NaN passes.
-    let x = f32x4_max(f32x4_min(x, f32x4_splat(89.0)), f32x4_splat(-104.0));
+    let x = at_least(at_most(x, f32x4_splat(89.0)), f32x4_splat(-104.0));
     let n = f32x4_nearest(f32x4_mul(x, f32x4_splat(core::f32::consts::LOG2_E)));
     let r = nmadd(n, f32x4_splat(0.693_359_4), x);
     let r = nmadd(n, f32x4_splat(-2.121_944_4e-4), r);
@@ -108,7 +108,7 @@ pub fn erf(x: v128) -> v128 {
     );
     let near = madd(near, x, x);
     // Beyond 4 the result is 1 to the last bit; the cut keeps the powers finite, and NaN passes.
-    let t_far = f32x4_min(t, f32x4_splat(4.0));
+    let t_far = at_most(t, f32x4_splat(4.0));
     let s_far = f32x4_mul(t_far, t_far);
     let high = madd(f32x4_splat(-1.728_534_7e-5), t_far, f32x4_splat(3.831_971_3e-4));
     let low = madd(f32x4_splat(-3.883_964_4e-3), t_far, f32x4_splat(2.425_462_2e-2));
@@ -132,7 +132,7 @@ fn quadrant(x: v128) -> (v128, v128) {
     let r = nmadd(n, f32x4_splat(1.570_312_5), x);
     let r = nmadd(n, f32x4_splat(4.837_513e-4), r);
     let r = nmadd(n, f32x4_splat(7.549_79e-8), r);
-    (i32x4_trunc_sat_f32x4(n), r)
+    (i32x4_relaxed_trunc_f32x4(n), r)
 }
 
 /// Sine of quadrant `q` and rest `r`, |r| <= pi / 4.

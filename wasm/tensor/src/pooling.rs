@@ -46,6 +46,13 @@ impl Geometry {
         (self.n * self.oh * self.ow * self.c) as u64 * (self.kh * self.kw) as u64
     }
 
+    /// Whether the windows lie side by side and cover the image exactly.
+    fn tiles_image(&self) -> bool {
+        let windows = (self.sh, self.sw, self.dh, self.dw) == (self.kh, self.kw, 1, 1);
+        let cover = (self.oh * self.kh, self.ow * self.kw) == (self.h, self.w);
+        windows && cover && self.pt == 0 && self.pl == 0
+    }
+
     fn rows(&self, oy: usize) -> Span {
         Span::new(oy * self.sh, self.pt, self.dh, self.kh, self.h)
     }

@@ -1,7 +1,7 @@
 //! Convolution, forward: rows are output pixels, columns output channels, k the window.
 use super::frame::Frame;
 use super::{depthwise, narrow, Geometry};
-use crate::gemm::pack::{pack_rows, packed_len, panel_width};
+use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
 use crate::{memory, pool};
@@ -81,7 +81,7 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
     let group = frame.group(g.n);
     let (taps, n) = (g.kh * g.kw, g.group_out);
     let k = taps * g.group_in;
-    let unpacked = n <= 16;
+    let unpacked = !worth_packing(g.n * g.oh * g.ow, n);
     let len = if unpacked { 0 } else { packed_len(k, n) };
     let [framed, packed, scratch, widened] = memory::workspace([
         frame.scratch(group),

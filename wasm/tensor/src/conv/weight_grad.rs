@@ -7,6 +7,7 @@
 use super::forward::input_frame;
 use super::frame::Frame;
 use super::narrow::{padded, padded_rows};
+use super::planes::{self, Layout};
 use super::{depthwise, Geometry};
 use crate::gemm::micro::Segment;
 use crate::gemm::pack::{pack_rows, packed_len, panel_width};
@@ -43,8 +44,8 @@ pub fn conv2d_weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, geom: *co
 #[derive(Clone, Copy)]
 struct WeightRows<'a> {
     g: &'a Geometry,
-    /// Bytes between rows of the frame.
-    a_row: usize,
+    layout: Layout,
+    frame_w: usize,
     a: usize,
     c: usize,
 }
@@ -55,7 +56,8 @@ impl Rows for WeightRows<'_> {
         let (mut ci, mut tap) = (first % g.group_in, first / g.group_in);
         for (i, (a, c)) in a.iter_mut().zip(c).enumerate() {
             let (ky, kx) = (tap / g.kw, tap % g.kw);
-            *a = self.a + ky * g.dh * self.a_row + (kx * g.dw * g.cin + ci) * 4;
+            let pixel = ky * g.dh * self.frame_w + kx * g.dw;
+            *a = self.a + (pixel * self.layout.pixel + ci * self.layout.channel) * 4;
             *c = self.c + (first + i) * g.cout * 4;
             ci += 1;
             if ci == g.group_in {
@@ -75,21 +77,27 @@ struct Cut {
     packed: bool,
     /// Rows and columns change places.
     swapped: bool,
+    /// x in planes, and how it lies.
+    planes: bool,
+    layout: Layout,
 }
 
 impl Cut {
     fn new(g: &Geometry) -> Cut {
         let frame = input_frame(g);
         let swapped = swap_pays(g);
+        let planes = !swapped && Layout::turns(&frame);
+        let layout = if planes { Layout::planes(&frame) } else { Layout::pixels(&frame) };
         let packed = g.group_out > 16 && !swapped;
         let pixels = g.oh * g.ow * g.cout.next_multiple_of(4);
         let fit = if packed { (PACKED_MAX / pixels).max(1) } else { g.n };
+        let fit = if planes { fit.min((PACKED_MAX / layout.image).max(1)) } else { fit };
         let group = frame.group(g.n).min(fit);
         let small = g.kh * g.kw * g.group_in * g.cout <= SMALL;
         let worth = (g.work() / 1_000_000) as usize;
         let lines = g.oh * group;
         let parts = if small { worth.clamp(1, MAX_PARTS).min(lines) } else { 1 };
-        Cut { frame, group, parts, packed, swapped }
+        Cut { frame, group, parts, packed, swapped, planes, layout }
     }
 }
 
@@ -114,7 +122,7 @@ unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry)
     let (weights, lines) = (g.kh * g.kw * g.group_in * g.cout, cut.group * g.oh);
     let pixels = lines * g.ow;
     let sizes = [
-        cut.frame.scratch(cut.group),
+        if cut.planes { cut.layout.image * cut.group } else { cut.frame.scratch(cut.group) },
         if cut.packed { packed_len(pixels, g.group_out) * g.groups } else { 0 },
         segments_len(lines, g.ow),
         if cut.apart() { weights * cut.parts } else { 0 },
@@ -126,7 +134,12 @@ unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry)
             let images = cut.group.min(g.n - first);
             let x = x.add(first * g.h * g.w * g.cin);
             let dy = dy.add(first * g.oh * g.ow * g.cout);
-            let framed = cut.frame.fill(x, images, framed);
+            let framed = if cut.planes {
+                planes::fill(&cut.frame, x, images, framed);
+                framed as *const f32
+            } else {
+                cut.frame.fill(x, images, framed)
+            };
             if cut.packed {
                 pack(dy, packed, g, images * g.oh * g.ow);
             }
@@ -158,7 +171,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn step(&self) -> usize {
-        if self.cut.swapped { self.g.cout * 4 } else { self.g.sw * self.g.cin * 4 }
+        if self.cut.swapped { self.g.cout * 4 } else { self.g.sw * self.cut.layout.pixel * 4 }
     }
 
     /// k as segments: the lines `first .. end` of output pixels.
@@ -168,7 +181,8 @@ impl<'a> Pass<'a> {
         let (g, pixel) = (self.g, if self.cut.packed { 1 } else { self.g.cout });
         for line in first..end {
             let (image, oy) = (line / g.oh, line % g.oh);
-            let offset = image * self.cut.frame.len() + oy * g.sh * self.cut.frame.frame_w * g.cin;
+            let Layout { image: size, pixel: apart, .. } = self.cut.layout;
+            let offset = image * size + oy * g.sh * self.cut.frame.frame_w * apart;
             if self.cut.swapped {
                 list.push_with(line * g.ow * g.cout, offset, g.ow);
             } else {
@@ -205,8 +219,9 @@ impl<'a> Pass<'a> {
         let (m, n) = (g.kh * g.kw * g.group_in, g.group_out);
         let rows = WeightRows {
             g,
-            a_row: self.cut.frame.frame_w * g.cin * 4,
-            a: self.framed.wrapping_add(i * g.group_in) as usize,
+            layout: self.cut.layout,
+            frame_w: self.cut.frame.frame_w,
+            a: self.framed.wrapping_add(i * g.group_in * self.cut.layout.channel) as usize,
             c: dw.wrapping_add(i * n) as usize,
         };
         let (step, b) = (self.step(), self.operand(i));

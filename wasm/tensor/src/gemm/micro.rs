@@ -20,9 +20,13 @@ pub struct Segment {
     pub len: u32,
 }
 
-/// The k of one call.
+/// What the tiles of one panel of B and one block of k have in common.
 #[derive(Clone, Copy)]
 pub struct Run {
+    /// Columns of the panel as packed: 4, 8, 12 or 16.
+    pub width: usize,
+    /// The panel.
+    pub b: *const f32,
     pub segments: *const Segment,
     pub count: usize,
     /// Bytes between neighbours in k within a row of A.
@@ -30,6 +34,12 @@ pub struct Run {
     /// Bytes between the rows of B, and what a segment counts B in.
     pub b_step: usize,
     pub b_unit: usize,
+    /// Bytes from a row of C to the panel's columns.
+    pub column: usize,
+    /// Lanes of the last vector of a row that belong to C; 4 for all.
+    pub last_lanes: usize,
+    /// Add to C instead of overwriting it.
+    pub add: bool,
 }
 
 /// Rows of the tile that is `width` (4, 8, 12 or 16) columns wide.
@@ -42,28 +52,20 @@ pub fn tile_rows(width: usize) -> usize {
     }
 }
 
-/// Runs the tile that is `width` columns wide. `a` and `c` hold the byte addresses of its rows (those of
-/// C to be moved by `column` bytes), `b` is the panel of B. C is overwritten, or added to, row after row: rows of C may overlap then.
+/// Runs one tile. `a` and `c` hold the byte addresses of its rows. Rows of C are finished one after
+/// the other: where they overlap, additions add up.
 ///
 /// # Safety
 /// All addresses are valid for the tile's rows and columns.
 #[inline(always)]
-pub unsafe fn tile(
-    width: usize,
-    run: &Run,
-    a: *const usize,
-    b: *const f32,
-    c: *const usize,
-    column: usize,
-    add: bool,
-) {
+pub unsafe fn tile(run: &Run, a: *const usize, c: *const usize) {
     // SAFETY: passed on to the caller.
     unsafe {
-        match width {
-            4 => kernel::<8, 1>(run, a, b, c, column, add),
-            8 => kernel::<4, 2>(run, a, b, c, column, add),
-            12 => kernel::<3, 3>(run, a, b, c, column, add),
-            _ => kernel::<2, 4>(run, a, b, c, column, add),
+        match run.width {
+            4 => kernel::<8, 1>(run, a, c),
+            8 => kernel::<4, 2>(run, a, c),
+            12 => kernel::<3, 3>(run, a, c),
+            _ => kernel::<2, 4>(run, a, c),
         }
     }
 }
@@ -75,10 +77,7 @@ pub unsafe fn tile(
 unsafe fn kernel<const MR: usize, const NV: usize>(
     run: &Run,
     a: *const usize,
-    b: *const f32,
     c: *const usize,
-    column: usize,
-    add: bool,
 ) {
     // SAFETY: the caller's addresses are valid for the tile.
     unsafe {
@@ -90,7 +89,7 @@ unsafe fn kernel<const MR: usize, const NV: usize>(
             for (i, row) in rows.iter_mut().enumerate() {
                 *row = (*a.add(i)).wrapping_add_signed(segment.offset as isize * 4) as *const u8;
             }
-            let mut b = (b as *const u8).wrapping_add(segment.b as usize * b_unit);
+            let mut b = (run.b as *const u8).wrapping_add(segment.b as usize * b_unit);
             for _ in 0..segment.len {
                 let mut vb = [ZERO; NV];
                 for (j, v) in vb.iter_mut().enumerate() {
@@ -107,10 +106,15 @@ unsafe fn kernel<const MR: usize, const NV: usize>(
             }
         }
         for (i, row) in acc.iter().enumerate() {
-            let to = (*c.add(i)).wrapping_add(column) as *mut v128;
+            let to = (*c.add(i)).wrapping_add(run.column) as *mut f32;
             for (j, &v) in row.iter().enumerate() {
-                let p = to.add(j);
-                v128_store(p, if add { f32x4_add(v128_load(p), v) } else { v });
+                let p = to.add(j * 4);
+                let v = if run.add { f32x4_add(load(p), v) } else { v };
+                if j + 1 < NV {
+                    store(p, v);
+                } else {
+                    store_part(p, v, run.last_lanes);
+                }
             }
         }
     }

@@ -2,6 +2,13 @@
 //! rows one after the other, so that the micro-kernel reads B as one stream.
 use crate::simd::*;
 
+/// Whether to pack a B of `n` columns for a product of `m` rows, or read it as it lies. For few rows
+/// packing costs as much as the product. Rows of B up to 2 KiB apart do well enough unpacked while
+/// the copy is not yet cheap; farther apart they crowd into few sets of the caches.
+pub fn worth_packing(m: usize, n: usize) -> bool {
+    n > 16 && m > 24 && (n > 512 || m > 512)
+}
+
 /// Width of the panel that starts at column `column` of `n`: 16, or what holds the rest.
 pub fn panel_width(n: usize, column: usize) -> usize {
     (n - column).next_multiple_of(4).min(16)
@@ -37,7 +44,6 @@ pub unsafe fn pack_rows(b: *const f32, ld: usize, rows: usize, width: usize, to:
 ///
 /// # Safety
 /// As [`pack_rows`].
-#[inline(never)]
 pub unsafe fn pack_columns(
     b: *const f32,
     ld: usize,
@@ -46,25 +52,41 @@ pub unsafe fn pack_columns(
     width: usize,
     to: *mut f32,
 ) {
-    // SAFETY: the caller's addresses are valid.
+    // SAFETY: passed on to the caller.
+    unsafe { transpose_into(b, ld, (valid.min(width), rows), to, width) }
+}
+
+/// `to[j, i] = from[i, j]` for a matrix of `rows` by `columns`; its rows are `ld` floats apart, those of the
+/// result `to_ld`. The result's rows are filled up to whole vectors with the last value.
+///
+/// # Safety
+/// Both are valid; `to` has room for whole vectors in each row.
+#[inline(never)]
+pub unsafe fn transpose_into(
+    from: *const f32,
+    ld: usize,
+    (rows, columns): (usize, usize),
+    to: *mut f32,
+    to_ld: usize,
+) {
+    // SAFETY: see above.
     unsafe {
-        for j in (0..width).step_by(4) {
-            let row = |q: usize| b.wrapping_add((j + q).min(valid - 1) * ld);
-            let from = [row(0), row(1), row(2), row(3)];
-            let mut out = to.add(j);
-            let mut p = 0;
-            while p + 4 <= rows {
-                for v in transpose(from.map(|f| load(f.add(p)))) {
+        for i in (0..rows).step_by(4) {
+            let row = |q: usize| from.wrapping_add((i + q).min(rows - 1) * ld);
+            let row = [row(0), row(1), row(2), row(3)];
+            let mut out = to.add(i);
+            let whole = columns / 4 * 4;
+            for j in (0..whole).step_by(4) {
+                for v in transpose(row.map(|r| load(r.add(j)))) {
                     store(out, v);
-                    out = out.wrapping_add(width);
+                    out = out.wrapping_add(to_ld);
                 }
-                p += 4;
             }
-            for q in p..rows {
-                for (lane, f) in from.iter().enumerate() {
-                    *out.add(lane) = *f.add(q);
+            for j in whole..columns {
+                for (lane, r) in row.iter().enumerate() {
+                    *out.add(lane) = *r.add(j);
                 }
-                out = out.wrapping_add(width);
+                out = out.wrapping_add(to_ld);
             }
         }
     }

@@ -5,9 +5,8 @@ use crate::{math, simd::*};
 /// The code of a constant, which the machine handles itself.
 pub const CONST: u32 = 1;
 
-/// Minimum and maximum with a constant that is a number: one machine instruction instead of the
-/// eight that take care of NaN on both sides. NaN on the left still passes. Not codes of programs:
-/// the machine puts them in.
+/// Minimum and maximum with a constant that is a number: NaN needs care on one side only. Not codes
+/// of programs: the machine puts them in.
 const MIN_CONST: u32 = 106;
 const MAX_CONST: u32 = 107;
 
@@ -44,8 +43,8 @@ pub unsafe fn run(code: u32, to: *mut f32, [a, b, c]: [*const f32; 3], len: usiz
             5 => binary(to, a, b, len, |x, y| f32x4_div(x, y)),
             6 => binary(to, a, b, len, |x, y| f32x4_min(x, y)),
             7 => binary(to, a, b, len, |x, y| f32x4_max(x, y)),
-            MIN_CONST => binary(to, a, b, len, |x, y| f32x4_pmin(x, y)),
-            MAX_CONST => binary(to, a, b, len, |x, y| f32x4_pmax(x, y)),
+            MIN_CONST => binary(to, a, b, len, at_most),
+            MAX_CONST => binary(to, a, b, len, at_least),
             8 => unary(to, a, len, |x| f32x4_neg(x)),
             9 => unary(to, a, len, |x| f32x4_abs(x)),
             10 => unary(to, a, len, math::exp),

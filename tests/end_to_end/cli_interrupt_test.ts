@@ -1,0 +1,92 @@
+/** Training on a person's terminal: Ctrl-C saves, resuming goes on, nothing is asked. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { quote } from "../../cli/permission.ts";
+import { namesIn, temporaryFolder } from "../data/support.ts";
+import { command, commandWords, lastObject, type Result, root, spawn } from "./processes.ts";
+
+/** Starts `train` and sends Ctrl-C once the first reading has been printed. */
+async function interruptedTraining(args: readonly string[], folder: string): Promise<Result> {
+  const child = spawn([Deno.execPath(), ...commandWords("train", args, folder)]);
+  const out = new Response(child.stdout).text();
+  let err = "", isSent = false;
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    err += text;
+    if (isSent || !/train epoch 1\//.test(err)) continue;
+    isSent = true;
+    child.kill("SIGINT");
+  }
+  const { code } = await child.status;
+  return { code, out: await out, err };
+}
+
+Deno.test({
+  name: "Ctrl-C: the run is saved, ends with 130, and --resume goes on to the end",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await temporaryFolder();
+    const runs = join(folder.path, "runs");
+    const args = ["--runs", runs, "--epochs", "2", "--json"];
+    const stopped = await interruptedTraining(args, folder.path);
+    assert.equal(stopped.code, 130, stopped.err);
+    assert.equal(stopped.out, "");
+    assert.match(stopped.err, /finishing the step and saving; Ctrl-C again stops at once/);
+    const said = /saved after step ([\d,]+); deno task train --resume (\S+) goes on/
+      .exec(stopped.err);
+    assert(said, stopped.err);
+    const [, step, run] = said, steps = Number(step.replace(",", ""));
+    assert(steps > 0 && steps < 2 * 156, `${steps} steps`);
+    const names = await namesIn(run);
+    assert(names.includes("last.safetensors") && names.includes("state.safetensors"), `${names}`);
+    assert(!names.some((name) => name.endsWith(".part")));
+
+    const { code, out, err } = await command("train", ["--resume", run, "--json"], {
+      writable: folder.path,
+    });
+    assert.equal(code, 0, err);
+    assert.match(
+      err,
+      new RegExp(`resume {2}at batch ${steps % 156} of epoch ${1 + Math.floor(steps / 156)}`),
+    );
+    assert.equal(lastObject(out).run, run);
+    const rows = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n");
+    assert.deepEqual(rows.map((row) => JSON.parse(row).epoch), [1, 2]);
+    for (const row of rows) assert(JSON.parse(row).loss > 0, row);
+  },
+});
+
+/** Whether there is util-linux's `script`, which runs a command under a pseudo-terminal. */
+async function hasScript(): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return (await new Deno.Command("script", { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+const ignore = !await hasScript();
+if (ignore) console.log("skipped: there is no `script` command for a pseudo-terminal");
+
+Deno.test("pseudo-terminal: training draws a bar and asks for nothing", { ignore }, async () => {
+  await using folder = await temporaryFolder();
+  const args = ["--runs", join(folder.path, "runs"), "--epochs", "1"];
+  const words = commandWords("train", args, folder.path).filter((word) => word !== "--no-prompt");
+  const line = [Deno.execPath(), ...words].map(quote).join(" ");
+  const { code, stdout } = await new Deno.Command("script", {
+    args: ["-qec", `stty cols 120 rows 30; ${line}`, "/dev/null"],
+    cwd: root,
+    env: { NO_COLOR: "" },
+    stdin: "null",
+    stderr: "null",
+    signal: AbortSignal.timeout(120_000),
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, text);
+  assert.doesNotMatch(text, /requests|Allow\?|ermission/);
+  const escape = "\u001b", frames = text.split(`\r${escape}[K`);
+  assert(frames.length > 5, `${frames.length} frames`);
+  assert(frames.some((frame) => frame.includes("━") && frame.includes("img/s")), text);
+  assert(text.includes(`${escape}[32mdone${escape}[39m`), "colours");
+  assert.match(text, /try {5}deno task predict --weights /);
+});

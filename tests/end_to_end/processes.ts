@@ -1,0 +1,79 @@
+/** Commands as processes of their own, with the permissions of their tasks and nobody to ask. */
+import { fileURLToPath } from "node:url";
+
+/** The project's folder. */
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What a process left. */
+export interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** How to start a process. */
+export interface StartOptions {
+  /** Folder to start in; the project's unless told otherwise. */
+  readonly cwd?: string;
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** It is killed after this time; two minutes unless told otherwise. */
+  readonly timeoutMs?: number;
+}
+
+/** Starts a program with the given words; both outputs are piped. */
+export function spawn(
+  [program, ...args]: readonly string[],
+  options: StartOptions = {},
+): Deno.ChildProcess {
+  const { cwd = root, env = {}, timeoutMs = 120_000 } = options;
+  return new Deno.Command(program, {
+    args,
+    cwd,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(timeoutMs),
+  }).spawn();
+}
+
+/** Runs a program with the given words to its end. */
+export async function spawned(words: readonly string[], options?: StartOptions): Promise<Result> {
+  const { code, stdout, stderr } = await spawn(words, options).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** Runs `deno` with the given words to its end. */
+export async function deno(words: readonly string[], options?: StartOptions): Promise<Result> {
+  return await spawned([Deno.execPath(), ...words], options);
+}
+
+/** The commands, with their entry files. */
+export type CommandName = "train" | "predict" | "evaluate";
+
+/** Words that start a command as its task does: reading, and writing below `writable` alone. */
+export function commandWords(
+  name: CommandName,
+  args: readonly string[],
+  writable?: string,
+): string[] {
+  const write = writable === undefined ? [] : [`--allow-write=${writable}`];
+  const entry = fileURLToPath(new URL(`../../cli/${name}.ts`, import.meta.url));
+  return ["run", "--quiet", "--no-prompt", "--allow-read", ...write, entry, ...args];
+}
+
+/** Runs a command to its end, with the permissions of its task. */
+export async function command(
+  name: CommandName,
+  args: readonly string[],
+  options: StartOptions & { readonly writable?: string } = {},
+): Promise<Result> {
+  return await deno(commandWords(name, args, options.writable), options);
+}
+
+/** The object in the last line of standard output. */
+export function lastObject(out: string): Record<string, unknown> {
+  return JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Record<string, unknown>;
+}
