@@ -9,20 +9,55 @@
 export * as ops from "./ops/mod.ts";
 export { CheckpointError, DataError, DeviceError, ShapeError, UsageError } from "./core/errors.ts";
 export type { DType, Shape, Type } from "./core/shape.ts";
-export { type Node, type Op, Tensor } from "./core/graph.ts";
+export type {
+  Binding,
+  Operand,
+  Ref,
+  WasmCall,
+  WasmProgram,
+  WgslPass,
+  WgslProgram,
+} from "./core/kernel.ts";
+export {
+  apply,
+  arg,
+  type Expr,
+  type Primitive,
+  type PrimitiveName,
+  primitives,
+} from "./core/expr.ts";
+export {
+  applyOne,
+  type LeafAttrs,
+  type LeafOp,
+  type MacroOp,
+  type MapOp,
+  type Node,
+  type Op,
+  type OpBase,
+  type OutputGradients,
+  type PackOp,
+  Tensor,
+  type ViewOp,
+} from "./core/graph.ts";
 export { full, input, pack, reshape, tensor, variable } from "./core/structure.ts";
 export { grad } from "./core/grad.ts";
 export { Random } from "./core/rng.ts";
 export {
   type Backend,
+  type BuildProgress,
   type CompileOptions,
   Device,
   type Elements,
+  type Executable,
+  type KernelTime,
   type Memory,
   Plan,
 } from "./core/device.ts";
-export type { Program, Update } from "./core/plan/schedule.ts";
-export { type Block, Store } from "./core/store.ts";
+export type { Program, Schedule as PlanSchedule, Update } from "./core/plan/schedule.ts";
+export type { CopyStep, MacroStep, MapArg, MapStep, Place, Step } from "./core/plan/steps.ts";
+export type { Storage } from "./core/plan/storage.ts";
+export { type Block, type Lodging, Store } from "./core/store.ts";
 export { chooseDevice, type Chosen, type DeviceChoice, openDevice } from "./open_device.ts";
 export * from "./models/mod.ts";
 export * from "./data/mod.ts";

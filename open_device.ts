@@ -8,12 +8,19 @@ export type DeviceChoice = "auto" | "webgpu" | "wasm";
 
 /** A device, and why it was chosen. */
 export interface Chosen {
+  /** Open; the caller disposes it. */
   readonly device: Device;
   /** Such as `the only adapter is a software one, which WASM outruns`. */
   readonly reason: string;
 }
 
-/** Opens a device and says why it is this one. */
+/**
+ * Opens a device and says why it is this one, for a line in a log.
+ *
+ * @param choice `auto` (default), `webgpu` or `wasm`
+ * @param options `threads` bounds the threads of `wasm` (default: one per core)
+ * @throws {DeviceError} when `webgpu` is asked for and there is no adapter, or it refuses a device
+ */
 export async function chooseDevice(
   choice: DeviceChoice = "auto",
   options: { readonly threads?: number } = {},
@@ -52,7 +59,7 @@ async function openCpu(options: { readonly threads?: number }): Promise<Device> 
  *
  * @param choice `auto` (default), `webgpu` or `wasm`
  * @param options `threads` bounds the threads of `wasm` (default: one per core)
- * @throws {DeviceError} when `webgpu` is asked for and there is no adapter
+ * @throws {DeviceError} when `webgpu` is asked for and there is no adapter, or it refuses a device
  * @example
  * ```ts
  * import { openDevice, ops, tensor } from "./mod.ts";

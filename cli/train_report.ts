@@ -3,11 +3,17 @@ import type { Device } from "../core/device.ts";
 import type { Run } from "../train/run.ts";
 import type { FitEvent, Trainer } from "../train/trainer.ts";
 import type { Context } from "./command.ts";
-import { formatBytes, formatCount, formatDuration, formatLoss, formatPercent } from "./format.ts";
-import { formatRate } from "./format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLoss,
+  formatPercent,
+  formatRate,
+} from "./format.ts";
+import { fovea } from "./identity.ts";
 import { Progress } from "./progress.ts";
 import type { TrainingPlan } from "./train_plan.ts";
-import { fovea } from "./identity.ts";
 
 /** Kernels worth a line: fewer are made before anybody would read it. */
 const manyKernels = 20;
@@ -113,7 +119,8 @@ export class TrainingReport {
   }
 
   #predictArguments(run: Run): string {
-    const sample = "data/fashion_mini/preview.png";
-    return `--weights ${run.folder.file("best")} ${sample}`;
+    const isFashion = this.plan.dataset.name.startsWith("fashion");
+    const picture = isFashion ? "examples/pictures/ankle_boot.png" : "PICTURE.png";
+    return `--weights ${run.folder.file("best")} ${picture}`;
   }
 }

@@ -9,6 +9,7 @@ import type { Store } from "./store.ts";
 
 /** Device memory, known to its backend only. */
 export interface Memory {
+  /** Length in bytes. */
   readonly bytes: number;
 }
 
@@ -18,6 +19,14 @@ export type Elements =
   | Int32Array<ArrayBuffer>
   | Uint32Array<ArrayBuffer>;
 
+/** How long one kernel takes. */
+export interface KernelTime {
+  /** As in {@link Executable.kernels}. */
+  readonly label: string;
+  /** Shortest of several runs, in milliseconds. */
+  readonly ms: number;
+}
+
 /** The steps of a plan, ready to be replayed. */
 export interface Executable {
   /** Runs all steps once; returns before the device has finished. */
@@ -26,6 +35,11 @@ export interface Executable {
   readonly scratchBytes: number;
   /** Kernel labels, one per dispatch or call, in order. */
   readonly kernels: readonly string[];
+  /**
+   * Runs everything `rounds` times, waiting after each kernel, and answers with the shortest time
+   * of each. Absent where a backend cannot wait.
+   */
+  profile?(rounds: number): readonly KernelTime[];
   /** Frees what `build` made. */
   close(): void;
 }
@@ -35,6 +49,7 @@ export type BuildProgress = (done: number, total: number) => void;
 
 /** What a backend has to do; `gpu` and `wasm` implement it. */
 export interface Backend {
+  /** Which of the two implementations it is. */
   readonly kind: "webgpu" | "wasm";
   /** Adapter or module in words, such as `llvmpipe (LLVM 19.1.7)`. */
   readonly name: string;
@@ -44,18 +59,31 @@ export interface Backend {
   readonly maxBufferBytes: number;
   /** Bytes allocated and not yet freed. */
   readonly liveBytes: number;
-  /** Zero-filled memory. @throws {DeviceError} when there is not enough */
+  /**
+   * Zero-filled memory.
+   *
+   * @param label what it is for, named when it cannot be had
+   * @throws {DeviceError} when there is not enough
+   */
   allocate(bytes: number, label: string): Memory;
+  /** Gives memory back; nothing may use it afterwards. */
   free(memory: Memory): void;
-  /** Copies elements in; later runs see them. */
+  /** Copies elements in from `offset` bytes on; later runs see them. */
   write(memory: Memory, offset: number, data: Elements): void;
   /** Copies bytes out, as they are after everything asked before. */
   read(memory: Memory, offset: number, bytes: number): Promise<ArrayBuffer>;
+  /**
+   * Makes the kernels of a plan.
+   *
+   * @param buffers what the numbers in {@link Place} stand for
+   * @throws {DeviceError} when a kernel exceeds a limit or does not compile
+   */
   build(
     steps: readonly Step[],
     buffers: readonly Memory[],
     progress?: BuildProgress,
   ): Promise<Executable>;
+  /** Frees all memory and kernels; nothing may be asked afterwards. */
   close(): void;
 }
 
@@ -67,6 +95,7 @@ export interface CompileOptions {
   readonly fuse?: boolean;
   /** Keep every value in memory of its own, unfused, so that {@link Plan.firstNaN} can look. */
   readonly debug?: boolean;
+  /** Told before each kernel is made, for a progress bar. */
   readonly onProgress?: BuildProgress;
 }
 
@@ -95,7 +124,8 @@ export class Device implements Disposable {
   /**
    * Plans a program once so that it can be run often: fused, scheduled, with memory and kernels made.
    *
-   * @throws {DeviceError} when a buffer exceeds what the device can bind
+   * @throws {ShapeError} when a variable is in none of the stores, or an update does not fit it
+   * @throws {DeviceError} when a buffer exceeds what the device can bind, or the device was closed
    */
   async compile(program: Program, options: CompileOptions = {}): Promise<Plan> {
     this.#checkOpen("compile");
@@ -121,6 +151,8 @@ export class Device implements Disposable {
    * Computes a tensor now, by a plan that is thrown away. For a value needed often, compile a plan.
    *
    * @returns its elements in row-major order
+   * @throws {ShapeError} when it depends on an input, or on a variable in none of the stores
+   * @throws {DeviceError} when a buffer exceeds what the device can bind, or the device was closed
    */
   async read(tensor: Tensor, options: CompileOptions = {}): Promise<Elements> {
     using plan = await this.compile({ outputs: [tensor] }, options);
@@ -146,14 +178,24 @@ export class Plan implements Disposable {
   #closed = false;
 
   private constructor(
+    /** Where it runs. */
     readonly backend: Backend,
+    /** Its steps, and where values lie. */
     readonly schedule: Schedule,
+    /** What {@link read} can be asked for. */
     readonly outputs: readonly Tensor[],
+    /** Memory by the numbers in the schedule; that of stores among it. */
     readonly buffers: readonly Memory[],
+    /** Its kernels. */
     readonly executable: Executable,
   ) {}
 
-  /** Allocates the buffers, uploads the constants and builds the kernels. */
+  /**
+   * Allocates the buffers, uploads the constants and builds the kernels; {@link Device.compile}
+   * does this.
+   *
+   * @throws {DeviceError} when a buffer or a kernel exceeds a limit, or memory runs out
+   */
   static async build(
     backend: Backend,
     planned: Schedule,
@@ -185,7 +227,11 @@ export class Plan implements Disposable {
   /**
    * Runs the plan once. Inputs not given keep the elements of the run before.
    *
+   * Returns before the device has finished; {@link read} waits for it.
+   *
+   * @param feeds inputs with their elements in row-major order
    * @throws {ShapeError} when elements do not fit an input, or an input was never given
+   * @throws {DeviceError} when the plan was closed
    */
   run(feeds: Iterable<readonly [Tensor, Elements]> = []): void {
     if (this.#closed) throw new DeviceError("Cannot run: the plan was closed");
@@ -212,7 +258,12 @@ export class Plan implements Disposable {
     this.#fed.add(tensor);
   }
 
-  /** Elements of an output as the last run left them. */
+  /**
+   * Elements of an output in row-major order, as the last run left them.
+   *
+   * @throws {ShapeError} when it is no output of this plan
+   * @throws {DeviceError} when the plan was closed, or the device was lost
+   */
   async read(output: Tensor): Promise<Elements> {
     if (this.#closed) throw new DeviceError("Cannot read: the plan was closed");
     if (!this.outputs.includes(output)) {

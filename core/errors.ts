@@ -5,15 +5,22 @@
 
 /** Shapes that do not fit, found when an operation is applied, at the caller's line. */
 export class ShapeError extends TypeError {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "ShapeError";
 }
 
 /** A file that is broken, hostile or of another kind than its name says. */
 export class DataError extends SyntaxError {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "DataError";
   /** File the data came from, where known. */
   readonly file?: string;
-  /** @param options `file` is the file the data came from */
+  /**
+   * An error about data.
+   *
+   * @param message `Cannot ⟨action⟩: ⟨what is⟩, ⟨what is wanted⟩`
+   * @param options `file` is the file the data came from, `cause` what was caught
+   */
   constructor(message: string, options: ErrorOptions & { file?: string } = {}) {
     super(message, options);
     this.file = options.file;
@@ -22,10 +29,16 @@ export class DataError extends SyntaxError {
 
 /** A checkpoint whose keys, shapes or version do not fit the model. */
 export class CheckpointError extends Error {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "CheckpointError";
-  /** The tensor at fault, by its path in the file. */
+  /** The tensor at fault by its path in the file, or the metadata entry. */
   readonly key?: string;
-  /** @param options `key` is the tensor at fault */
+  /**
+   * An error about a checkpoint.
+   *
+   * @param message `Cannot ⟨action⟩: ⟨what is⟩, ⟨what is wanted⟩`
+   * @param options `key` is the tensor or metadata entry at fault, `cause` what was caught
+   */
   constructor(message: string, options: ErrorOptions & { key?: string } = {}) {
     super(message, options);
     this.key = options.key;
@@ -34,15 +47,22 @@ export class CheckpointError extends Error {
 
 /** No adapter, a lost device, a missing feature, or a limit that a shape exceeds. */
 export class DeviceError extends Error {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "DeviceError";
 }
 
 /** A wrong option, configuration or permission: the user can mend it at the command line. */
 export class UsageError extends Error {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "UsageError";
   /** What to type instead. */
   readonly hint?: string;
-  /** @param options `hint` is what to type instead */
+  /**
+   * An error that the user can mend.
+   *
+   * @param message `Cannot ⟨action⟩: ⟨what is⟩, ⟨what is wanted⟩`
+   * @param options `hint` is what to type instead, `cause` what was caught
+   */
   constructor(message: string, options: ErrorOptions & { hint?: string } = {}) {
     super(message, options);
     this.hint = options.hint;

@@ -8,9 +8,11 @@
 
 /** One scalar function; values are f32, truth is 1.0 and falsehood 0.0. */
 export interface Primitive {
+  /** Its key in {@link primitives}. */
   readonly name: string;
   /** Instruction of the block interpreter, see `wasm/tensor/src/map`. */
   readonly code: number;
+  /** Number of arguments. */
   readonly arity: 1 | 2 | 3;
   /** The WGSL expression over three argument texts (unused ones are empty). */
   wgsl(a: string, b: string, c: string): string;
@@ -124,7 +126,11 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
   cos: call(30, "cos"),
 };
 
-/** A finite f32 as a WGSL literal. */
+/**
+ * A finite f32 as a WGSL literal.
+ *
+ * @throws {RangeError} when it rounds to no finite f32
+ */
 export function wgslNumber(value: number): string {
   const single = Math.fround(value);
   if (!Number.isFinite(single)) {

@@ -15,10 +15,14 @@ const accumulateOp: MapOp<void> = {
 };
 
 /**
- * Gradients of a scalar with respect to each tensor of `wrt`.
+ * Gradients of a scalar with respect to each tensor of `wrt`, by reverse accumulation.
+ *
+ * Shapes: loss of one element; each gradient has the shape of its tensor. A gradient is a tensor
+ * like any other, and can be differentiated again where its operations have gradients.
  *
  * @throws {ShapeError} when the loss is no scalar, does not depend on one of `wrt`, or when an
  *   operation on the way has no gradient
+ * @source Griewank & Walther 2008, "Evaluating derivatives", §3.2
  * @example
  * ```ts
  * import { grad, openDevice, ops, tensor } from "../mod.ts";

@@ -11,7 +11,8 @@ import { show } from "./shape.ts";
 export type OutputGradients = readonly (Tensor | undefined)[];
 
 /** What every operation says of itself. `A` are its attributes, such as strides and padding. */
-interface OpBase<A> {
+export interface OpBase<A> {
+  /** What plans and messages call it, such as `conv2d`. */
   readonly name: string;
   /**
    * Types of the results; runs when the operation is applied, so errors point at the caller's line.
@@ -25,29 +26,37 @@ interface OpBase<A> {
 
 /** A pointwise operation: one expression, melted into neighbouring maps. Inputs broadcast. */
 export interface MapOp<A = unknown> extends OpBase<A> {
+  /** Marks an operation that may share a kernel with its neighbours. */
   readonly kind: "map";
+  /** What one element of the result is; argument k is the element of input k. */
   expr(attrs: A, inputs: readonly Type[]): Expr;
 }
 
 /** An operation with hand-shaped kernels, one per backend; it meets its neighbours in buffers. */
 export interface MacroOp<A = unknown> extends OpBase<A> {
+  /** Marks an operation that runs in kernels of its own. */
   readonly kind: "macro";
+  /** Its compute passes on a GPU. */
   wgsl(node: Node<A>): WgslProgram;
+  /** Its calls of the tensor module on a CPU. */
   wasm(node: Node<A>): WasmProgram;
 }
 
 /** A value from outside: an input of the plan, a variable in a store, or a constant. */
 export interface LeafOp<A = unknown> extends OpBase<A> {
+  /** Marks a value that no step computes. */
   readonly kind: "leaf";
 }
 
 /** The same elements under another shape; costs nothing. */
 export interface ViewOp<A = unknown> extends OpBase<A> {
+  /** Marks an operation that no step runs. */
   readonly kind: "view";
 }
 
 /** Tensors laid side by side in one block; the planner lets their kernels write into it. */
 export interface PackOp<A = unknown> extends OpBase<A> {
+  /** Marks a block that the kernels of its inputs write into. */
   readonly kind: "pack";
   /** Offset of each input, in elements. */
   offsets(attrs: A): readonly number[];
@@ -62,10 +71,19 @@ let created = 0;
 export class Node<A = unknown> {
   /** Position in order of creation; the schedule follows it where dependencies leave a choice. */
   readonly id: number = created++;
+  /** One tensor per result of the operation. */
   readonly outputs: readonly Tensor[];
   /** Path of the layer this belongs to, such as `layer2.0.conv1`, or empty. */
   readonly path: string;
 
+  /**
+   * Applies an operation; {@link applyOp} and {@link applyOne} do this.
+   *
+   * @param op the operation
+   * @param inputs what it is applied to, in the order of its formula
+   * @param attrs its settings, such as strides
+   * @throws {ShapeError} when the inputs do not fit the operation
+   */
   constructor(readonly op: Op<A>, readonly inputs: readonly Tensor[], readonly attrs: A) {
     this.path = layerPath(inputs);
     const types = op.infer(inputs, attrs, this.path ? ` at ${this.path}` : "");
@@ -80,10 +98,17 @@ export class Node<A = unknown> {
 
 /** An immutable value of the graph. It owns no memory: ask a device to read it. */
 export class Tensor implements Type {
+  /** Sizes of the axes, outermost first; `[]` for a scalar. */
   readonly shape: Shape;
+  /** How its elements are stored. */
   readonly dtype: DType;
 
-  /** Made by {@link applyOp}; not meant to be called elsewhere. */
+  /**
+   * Made by {@link Node}; not meant to be called elsewhere.
+   *
+   * @param node the applied operation that yields it
+   * @param index which of the node's outputs it is, from 0
+   */
   constructor(readonly node: Node, readonly index: number, type: Type) {
     this.shape = type.shape;
     this.dtype = type.dtype;
@@ -100,20 +125,31 @@ export class Tensor implements Type {
   }
 }
 
-/** Applies an operation with several outputs. */
+/**
+ * Applies an operation with several outputs.
+ *
+ * @throws {ShapeError} when the inputs do not fit the operation
+ */
 export function applyOp<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
   return new Node(op, inputs, attrs).outputs;
 }
 
-/** Applies an operation with one output. */
+/**
+ * Applies an operation with one output.
+ *
+ * @throws {ShapeError} when the inputs do not fit the operation
+ */
 export function applyOne<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor {
   return new Node(op, inputs, attrs).outputs[0];
 }
 
 /** Attributes of a leaf. The label of a variable is given once its place in a model is known. */
 export interface LeafAttrs {
+  /** Shape and element type of the value. */
   readonly type: Type;
+  /** Whether it is given for each run, kept in a store, or uploaded once. */
   readonly role: "input" | "variable" | "constant";
+  /** Name in plans and messages; the path of a parameter. */
   label: string;
   /** Elements of a constant. */
   readonly data?: Float32Array | Int32Array | Uint32Array;

@@ -2,7 +2,9 @@
 
 /** One of the buffers of a step: the k-th input, output or scratch buffer of the operation. */
 export interface Ref {
+  /** The list that {@link index} counts in. */
   readonly of: "input" | "output" | "scratch";
+  /** Place in the list, from 0. */
   readonly index: number;
 }
 
@@ -17,9 +19,11 @@ export const scratchRef = (index: number): Ref => ({ of: "scratch", index });
 export interface Binding {
   /** Name of the WGSL variable: `x, w, y` as in the formulas. */
   readonly name: string;
+  /** Buffer behind the variable. */
   readonly ref: Ref;
   /** WGSL element type: `f32`, `vec4f`, `u32`, `i32`. */
   readonly type: string;
+  /** WGSL access mode; `read_write` for every buffer that is written. */
   readonly access: "read" | "read_write";
 }
 
@@ -29,6 +33,7 @@ export interface WgslPass {
   readonly label: string;
   /** WGSL without the buffer declarations; the entry point is `main`. */
   readonly code: string;
+  /** Buffers that the code names. */
   readonly bindings: readonly Binding[];
   /** Workgroups along x, y, z, at most 65,535 each. */
   readonly groups: readonly [number, number, number];
@@ -38,6 +43,7 @@ export interface WgslPass {
 export interface WgslProgram {
   /** Bytes of each scratch buffer; it is dead after the last pass. */
   readonly scratch?: readonly number[];
+  /** Dispatches; each sees what those before it wrote. */
   readonly passes: readonly WgslPass[];
 }
 
@@ -48,7 +54,9 @@ export type Operand = Ref | number | { readonly ints: readonly number[] } | {
 
 /** A call of one export of the tensor module. `ops/kernels.ts` makes these, typed. */
 export interface WasmCall {
+  /** Name of the export. */
   readonly kernel: string;
+  /** What it is called with; buffers arrive as addresses. */
   readonly args: readonly Operand[];
 }
 
@@ -56,6 +64,7 @@ export interface WasmCall {
 export interface WasmProgram {
   /** Bytes of each scratch buffer; it is dead after the last call. */
   readonly scratch?: readonly number[];
+  /** Calls; each sees what those before it wrote. */
   readonly calls: readonly WasmCall[];
 }
 

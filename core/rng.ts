@@ -43,6 +43,8 @@ export class Random {
   #spare: number | undefined;
 
   /**
+   * Starts a stream at its first number.
+   *
    * @param seed chosen by the user, up to 2⁵³
    * @param site what the numbers are for, such as a parameter path or `"shuffle"`
    * @param index position within the site, such as an epoch or an image

@@ -9,7 +9,9 @@ export type DType = "f32" | "i32" | "u32";
 
 /** What is known of a value before it is computed. */
 export interface Type {
+  /** Sizes of the axes, outermost first; `[]` for a scalar. */
   readonly shape: Shape;
+  /** How the elements are stored. */
   readonly dtype: DType;
 }
 
@@ -66,7 +68,11 @@ export function broadcastShapes(action: string, ...shapes: Shape[]): Shape {
   return result;
 }
 
-/** Checks that every size is a whole number of at least `least`. */
+/**
+ * Checks that every size is a whole number of at least `least`.
+ *
+ * @throws {ShapeError} when one is not
+ */
 export function checkShape(action: string, shape: Shape, least = 1): void {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < least) {

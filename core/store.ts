@@ -13,21 +13,27 @@ import { alignBlock, variable } from "./structure.ts";
 export interface Block {
   /** The block as one variable, a vector of all its elements, gaps included. */
   readonly whole: Tensor;
-  /** Its variables and where each starts, in elements. */
+  /** Its variables, in order. */
   readonly variables: readonly Tensor[];
+  /** Where each variable starts, in elements; multiples of 64. */
   readonly offsets: readonly number[];
+  /** Elements of the block, gaps included. */
   readonly size: number;
 }
 
-interface Lodging {
+/** Where a variable lies on the device. */
+export interface Lodging {
+  /** Memory of the whole block, which its other variables share. */
   readonly memory: Memory;
-  /** In bytes. */
+  /** Where the variable starts in it, in bytes. */
   readonly offset: number;
+  /** Bytes of the whole block. */
   readonly bytes: number;
 }
 
 /** Variables in device memory. Owned by the caller: dispose it when the last plan is done. */
 export class Store implements Disposable {
+  /** The flat blocks; their variables follow each other in the order they were given in. */
   readonly blocks: readonly Block[];
   readonly #device: Device;
   readonly #lodgings = new Map<LeafAttrs, Lodging>();
@@ -37,8 +43,10 @@ export class Store implements Disposable {
   /**
    * Gives zero-filled memory to variables.
    *
-   * @param options `maxBlockBytes` splits earlier than the device's binding limit would
-   * @throws {DeviceError} when one variable exceeds the binding limit
+   * @param options `label` names the blocks in plans; `maxBlockBytes` splits earlier than the
+   *   device's binding limit would
+   * @throws {ShapeError} when one of the tensors is no variable
+   * @throws {DeviceError} when one variable exceeds the binding limit, or memory runs out
    */
   constructor(
     device: Device,
@@ -69,7 +77,13 @@ export class Store implements Disposable {
     return this.#lodgings.get(leaf);
   }
 
-  /** Overwrites a variable. @throws {ShapeError} when the number of elements differs */
+  /**
+   * Overwrites a variable.
+   *
+   * @param data its elements in row-major order
+   * @throws {ShapeError} when it is not in this store, or the number of elements differs
+   * @throws {DeviceError} when the store was closed
+   */
   write(variable: Tensor, data: Elements): void {
     const { memory, offset } = this.#find(variable, "write");
     if (data.length !== sizeOf(variable.shape)) {
@@ -81,7 +95,12 @@ export class Store implements Disposable {
     this.#device.backend.write(memory, offset, data);
   }
 
-  /** A variable's elements, after every run asked before. */
+  /**
+   * A variable's elements in row-major order, after every run asked before.
+   *
+   * @throws {ShapeError} when it is not in this store
+   * @throws {DeviceError} when the store was closed, or the device was lost
+   */
   async read(variable: Tensor): Promise<Elements> {
     const { memory, offset } = this.#find(variable, "read");
     const bytes = sizeOf(variable.shape) * elementBytes;
@@ -102,7 +121,11 @@ export class Store implements Disposable {
     return this.#memories.reduce((sum, m) => sum + m.bytes, 0);
   }
 
-  /** A zero-filled store with one block for each block here: moments, averages. */
+  /**
+   * A zero-filled store with one block for each block here: moments, averages.
+   *
+   * @throws {DeviceError} when memory runs out
+   */
   sibling(label: string): Store {
     const wholes = this.blocks.map((b, k) => variable([b.size], `${label} ${k}`));
     return new Store(this.#device, wholes, { label, maxBlockBytes: 0 });

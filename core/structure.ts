@@ -4,13 +4,23 @@ import { applyOne, leafOp, type MapOp, type PackOp, type Tensor, type ViewOp } f
 import { ShapeError } from "./errors.ts";
 import { checkShape, type DType, f32, type Shape, show, sizeOf, type Type } from "./shape.ts";
 
-/** A value that is given anew for each run of a plan. */
+/**
+ * A value that is given to the runs of a plan; a run without it keeps the one before.
+ *
+ * @param label name in messages
+ * @throws {ShapeError} when a size is no whole number from 1
+ */
 export function input(shape: Shape, label: string, dtype: DType = "f32"): Tensor {
   checkShape(`make the input ${label}`, shape);
   return applyOne(leafOp, [], { type: { shape, dtype }, role: "input", label });
 }
 
-/** A value that lives in a store and may be updated by a plan: a weight, a moment, a statistic. */
+/**
+ * A value that lives in a store and may be updated by a plan: a weight, a moment, a statistic.
+ *
+ * @param label name in messages; a path such as `layer1.conv.weight` also names the layer
+ * @throws {ShapeError} when a size is no whole number from 1
+ */
 export function variable(shape: Shape, label = "", dtype: DType = "f32"): Tensor {
   checkShape(`make the variable ${label}`, shape);
   return applyOne(leafOp, [], { type: { shape, dtype }, role: "variable", label });
@@ -52,7 +62,11 @@ const fullOp: MapOp<{ readonly shape: Shape; readonly value: number }> = {
   grad: () => [],
 };
 
-/** A tensor with every element equal; written into kernels as a number, never stored. */
+/**
+ * An f32 tensor with every element equal; written into kernels as a number, not stored.
+ *
+ * @param shape defaults to a scalar
+ */
 export function full(value: number, shape: Shape = []): Tensor {
   return applyOne(fullOp, [], { shape, value });
 }
@@ -79,8 +93,9 @@ const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
 };
 
 /**
- * The same elements in the same order under another shape; a size of −1 takes what is left.
+ * The same elements in the same order under another shape; nothing is computed or moved.
  *
+ * @param shape as many elements as x has; one size may be −1 and takes what is left
  * @throws {ShapeError} when the numbers of elements differ
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -111,6 +126,7 @@ const packOp: PackOp<PackAttrs> = {
  * update or is read.
  *
  * @param offsets in elements, multiples of {@link blockAlignment}, ascending
+ * @throws {ShapeError} when tensors overlap, an offset is not aligned, or they exceed `size`
  */
 export function pack(
   tensors: readonly Tensor[],

@@ -1,2 +1,10 @@
 /** Pictures: the floor above finds the decoder here. */
-export { cropImage, decodeImage, type Image, resizeImage } from "../wasm/image.ts";
+export {
+  type Box,
+  cropImage,
+  decodeImage,
+  type DecodeOptions,
+  type Filter,
+  type Image,
+  resizeImage,
+} from "../wasm/image.ts";

@@ -6,6 +6,8 @@ import type { Kernel } from "./kernel.ts";
 
 /** Compilation blocks the event loop; after so many milliseconds it gets a turn. */
 const turnMs = 16;
+/** Bytes of a buffer that stands in for a real one when a kernel is first run. */
+const warmUpBytes = 256;
 
 /** The compiled kernels of a device, shared by all plans. */
 export class Pipelines {
@@ -46,7 +48,38 @@ export class Pipelines {
       }
       this.#made.set(kernel.source, await this.#compileOne(kernel));
     }
-    if (fresh.size > 0) progress?.(done, fresh.size);
+    if (fresh.size === 0) return;
+    await this.#warmUp([...fresh.values()]);
+    progress?.(done, fresh.size);
+  }
+
+  /**
+   * One workgroup of each kernel over memory that nobody needs: drivers put compiling off until the
+   * first dispatch, which would fall into the first step. What lies outside the small buffers is
+   * never written, as WebGPU promises.
+   */
+  async #warmUp(kernels: readonly Kernel[]): Promise<void> {
+    const device = this.#device, { STORAGE } = GPUBufferUsage;
+    const most = Math.max(...kernels.map((k) => k.bindings.length));
+    const buffers = Array.from(
+      { length: most },
+      () => device.createBuffer({ label: "warm-up", size: warmUpBytes, usage: STORAGE }),
+    );
+    const encoder = device.createCommandEncoder({ label: "warm-up" });
+    const pass = encoder.beginComputePass();
+    for (const kernel of kernels) {
+      const entries = kernel.bindings.map((_, binding) => ({
+        binding,
+        resource: { buffer: buffers[binding] },
+      }));
+      pass.setPipeline(this.of(kernel));
+      pass.setBindGroup(0, device.createBindGroup({ layout: this.layoutOf(kernel), entries }));
+      pass.dispatchWorkgroups(1);
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    for (const buffer of buffers) buffer.destroy();
   }
 
   /** The pipeline of a kernel that was compiled. */

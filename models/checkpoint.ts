@@ -7,9 +7,11 @@ import type { Weights } from "./weights.ts";
 
 /** How pictures become inputs, and what the outputs are called. */
 export interface Preprocessing {
+  /** Names of the classes, in the order of the logits. */
   readonly classes: readonly string[];
-  /** Per channel, of values from 0 to 1. */
+  /** Mean of each channel on the scale 0–1, subtracted first. */
   readonly mean: readonly number[];
+  /** Divisor of each channel on the scale 0–1, not 0. */
   readonly std: readonly number[];
   /**
    * Side of the picture inside the model's square, in pixels; black around it (default: all of the
@@ -20,14 +22,22 @@ export interface Preprocessing {
 
 /** A model file, read and checked, not yet on a device. */
 export interface Checkpoint extends Preprocessing {
+  /** The architecture that the file names, without memory. */
   readonly model: Model;
+  /** Name of the file, for messages. */
   readonly file: string;
+  /** Tensors and metadata, as read; what {@link Weights.load} wants. */
   readonly content: SafeTensors;
 }
 
 const format = "fovea/1";
 
-/** The bytes of a model file. `extra` are further metadata, such as the accuracy reached. */
+/**
+ * The bytes of a model file: safetensors with PyTorch's names and order.
+ *
+ * @param extra further metadata, such as the accuracy reached
+ * @throws {DeviceError} when the weights were closed, or the device was lost
+ */
 export async function encodeCheckpoint(
   weights: Weights,
   preprocessing: Preprocessing,
@@ -48,8 +58,9 @@ export async function encodeCheckpoint(
 }
 
 /**
- * Reads a model file.
+ * Reads a model file from its bytes.
  *
+ * @param image all bytes of the file
  * @param file name for messages
  * @throws {DataError} when it is damaged
  * @throws {CheckpointError} when its metadata do not say which model it is for

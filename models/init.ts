@@ -5,14 +5,14 @@ import { type Shape, sizeOf } from "../core/shape.ts";
 /** Draws the elements of a parameter, in row-major order of its memory layout. */
 export type Init = (shape: Shape, random: Random) => Float32Array<ArrayBuffer>;
 
-/** Every element equal. */
+/** Every element `value`. */
 export const fill = (value: number): Init => (shape) => new Float32Array(sizeOf(shape)).fill(value);
 
 /** Uniform in [−bound, bound). */
 export const uniform = (bound: number): Init => (shape, random) =>
   Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
 
-/** Normal with mean 0. */
+/** Normal with mean 0 and the given standard deviation. */
 export const normal = (deviation: number): Init => (shape, random) =>
   Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * deviation);
 

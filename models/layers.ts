@@ -14,10 +14,21 @@ import { parameter } from "./parameter.ts";
 export class Trace {
   readonly #observed: { statistic: Tensor; value: Tensor; momentum: number }[] = [];
 
-  /** @param train true in training: batch statistics, dropout */
+  /**
+   * Begins a forward pass.
+   *
+   * @param train true in training, where layers use statistics of the batch
+   */
   constructor(readonly train: boolean) {}
 
-  /** Notes that a running statistic moves towards a value of this batch. */
+  /**
+   * Notes that a running statistic moves towards a value of this batch:
+   * `statistic ← (1 − momentum)·statistic + momentum·value`.
+   *
+   * @param statistic a variable
+   * @param value of the shape of the statistic
+   * @param momentum share of the batch, from 0 to 1
+   */
   observe(statistic: Tensor, value: Tensor, momentum: number): void {
     this.#observed.push({ statistic, value, momentum });
   }
@@ -30,21 +41,38 @@ export class Trace {
 
 /** Anything with a forward pass. */
 export interface Layer {
+  /**
+   * The layer applied to `x`.
+   *
+   * @throws {ShapeError} when `x` does not fit the layer
+   */
   forward(x: Tensor, trace: Trace): Tensor;
 }
 
 /** Options of {@link Conv2d}. */
 export interface Conv2dLayerOptions extends Conv2dOptions {
+  /** Add a learned number to every output channel (default true). */
   readonly bias?: boolean;
+  /** How the weights begin (default {@link torchDefault}). */
   readonly init?: Init;
 }
 
-/** Convolution of `[n,h,w,cin]` with square or oblong filters, see `ops.conv2d`. */
+/** Convolution of `[n,h,w,cin]` with square or oblong filters → `[n,h',w',cout]`, see `ops.conv2d`. */
 export class Conv2d implements Layer {
+  /** Filters, `[kh,kw,cin/groups,cout]`. */
   readonly weight: Tensor;
+  /** `[cout]`, unless switched off. */
   readonly bias?: Tensor;
   readonly #options: Conv2dOptions;
 
+  /**
+   * Makes the parameters.
+   *
+   * @param channelsIn cin, a multiple of the groups
+   * @param channelsOut cout, a multiple of the groups
+   * @param kernel height and width of the filters in pixels, one number for both
+   * @throws {ShapeError} when a size is no whole number from 1
+   */
   constructor(
     channelsIn: number,
     channelsOut: number,
@@ -62,6 +90,11 @@ export class Conv2d implements Layer {
     this.#options = options;
   }
 
+  /**
+   * `x ∗ weight + bias` for x `[n,h,w,cin]`.
+   *
+   * @throws {ShapeError} when channels differ, or no window fits
+   */
   forward(x: Tensor): Tensor {
     const y = conv2d(x, this.weight, this.#options);
     return this.bias ? add(y, this.bias) : y;
@@ -70,17 +103,29 @@ export class Conv2d implements Layer {
 
 /** Options of {@link Linear}. */
 export interface LinearOptions {
+  /** Add a learned vector to the outputs (default true). */
   readonly bias?: boolean;
   /** The image `[h,w,c]` that was flattened into the inputs; disk order is (c,h,w). */
   readonly flattened?: readonly [h: number, w: number, c: number];
+  /** How the weights begin (default {@link torchDefault}). */
   readonly init?: Init;
 }
 
-/** `x·W + b` for x `[n,in]`. */
+/** `x·W + b` for x `[n,in]` → `[n,out]`. */
 export class Linear implements Layer {
+  /** W, `[in,out]`. */
   readonly weight: Tensor;
+  /** b, `[out]`, unless switched off. */
   readonly bias?: Tensor;
 
+  /**
+   * Makes the parameters.
+   *
+   * @param inputs elements of each row of x
+   * @param outputs elements of each row of the result
+   * @throws {ShapeError} when `flattened` has another number of elements than `inputs`, or a size
+   *   is no whole number from 1
+   */
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     const { bias = true, flattened, init = torchDefault(inputs) } = options;
     if (flattened && sizeOf(flattened) !== inputs) {
@@ -92,6 +137,11 @@ export class Linear implements Layer {
     if (bias) this.bias = parameter([outputs], { init: torchDefault(inputs) });
   }
 
+  /**
+   * `x·W + b` for x `[n,in]`.
+   *
+   * @throws {ShapeError} when the rows of x have another number of elements
+   */
   forward(x: Tensor): Tensor {
     const y = matmul(x, this.weight);
     return this.bias ? add(y, this.bias) : y;
@@ -99,19 +149,31 @@ export class Linear implements Layer {
 }
 
 /**
- * Batch normalisation over all axes but the last, with PyTorch's running statistics:
+ * Batch normalisation of `[…,c]` over all axes but the last, with PyTorch's running statistics:
  * `running ← (1 − momentum)·running + momentum·batch`, the variance unbiased.
  *
- * @source Ioffe & Szegedy 2015
+ * @source Ioffe & Szegedy 2015, arXiv:1502.03167
  */
 export class BatchNorm2d implements Layer {
+  /** Factor of each channel, `[c]`; the paper's γ. */
   readonly weight: Tensor;
+  /** Summand of each channel, `[c]`; the paper's β. */
   readonly bias: Tensor;
+  /** Mean of each channel, `[c]`, used in evaluation; 0 at the start. */
   readonly running_mean: Tensor;
+  /** Variance of each channel, `[c]`, used in evaluation; 1 at the start. */
   readonly running_var: Tensor;
   readonly #eps: number;
   readonly #momentum: number;
 
+  /**
+   * Makes parameters and statistics.
+   *
+   * @param channels c
+   * @param options `eps` is added to the variance (default 1e-5), `momentum` is the share of a batch
+   *   in the running statistics (default 0.1), `scale` is what γ begins with (default 1)
+   * @throws {ShapeError} when `channels` is no whole number from 1
+   */
   constructor(channels: number, { eps = 1e-5, momentum = 0.1, scale = 1 } = {}) {
     this.weight = parameter([channels], { init: fill(scale) });
     this.bias = parameter([channels], { init: fill(0) });
@@ -121,6 +183,12 @@ export class BatchNorm2d implements Layer {
     this.#momentum = momentum;
   }
 
+  /**
+   * Normalises with the statistics of the batch in training, which the trace then observes, and with
+   * the running ones in evaluation.
+   *
+   * @throws {ShapeError} when channels differ, or a training batch has one value per channel
+   */
   forward(x: Tensor, trace: Trace): Tensor {
     const eps = this.#eps;
     if (!trace.train) {
@@ -134,7 +202,11 @@ export class BatchNorm2d implements Layer {
   }
 }
 
-/** `[n,h,w,c]` → `[n, h·w·c]`. */
+/**
+ * `[n,h,w,c]` → `[n, h·w·c]`, in memory order; tell the {@link Linear} that follows by `flattened`.
+ *
+ * @throws {ShapeError} when x is a scalar
+ */
 export function flatten(x: Tensor): Tensor {
   return reshape(x, [x.shape[0], -1]);
 }

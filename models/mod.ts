@@ -1,4 +1,6 @@
 /** Layers, architectures and model files. */
+export type { Conv2dOptions } from "../ops/conv2d.ts";
+export type { Margins, Pair, WindowOptions } from "../ops/window.ts";
 export {
   BatchNorm2d,
   Conv2d,
@@ -20,7 +22,7 @@ export {
 export type { Model, ModelEntry, ModelOptions } from "./model.ts";
 export { type ModelName, models } from "./models.ts";
 export { TutorialCnn } from "./tutorial_cnn.ts";
-export { ResNet, type Stem } from "./resnet.ts";
+export { BasicBlock, ResNet, type Stem } from "./resnet.ts";
 export { initialWeights, Weights } from "./weights.ts";
 export {
   type Checkpoint,

@@ -13,7 +13,9 @@ export interface ModelOptions {
 export interface Model extends Layer {
   /** As in the table of models and on the command line. */
   readonly name: string;
+  /** Number of classes it tells apart. */
   readonly classes: number;
+  /** Channels of the pictures: 1 or 3. */
   readonly channels: number;
   /** Height and width of the pictures, in pixels. */
   readonly inputSize: number;
@@ -23,5 +25,10 @@ export interface Model extends Layer {
 export interface ModelEntry {
   /** One line for `--help`. */
   readonly summary: string;
+  /**
+   * The architecture, without memory: give it {@link Weights}.
+   *
+   * @throws {ShapeError} when the number of classes or channels is no whole number from 1
+   */
   create(options: ModelOptions): Model;
 }

@@ -19,7 +19,9 @@ export type DiskLayout =
 
 /** A variable of a model. */
 export interface ParameterAttrs extends LeafAttrs {
+  /** Draws the elements it begins with. */
   readonly init: Init;
+  /** How its axes are ordered in a file. */
   readonly layout: DiskLayout;
   /** False for running statistics, which no gradient reaches. */
   readonly trainable: boolean;
@@ -27,12 +29,20 @@ export interface ParameterAttrs extends LeafAttrs {
 
 /** Options of {@link parameter}. */
 export interface ParameterOptions {
+  /** Draws the elements it begins with. */
   readonly init: Init;
+  /** How its axes are ordered in a file (default `plain`). */
   readonly layout?: DiskLayout;
+  /** False for what no gradient reaches (default true). */
   readonly trainable?: boolean;
 }
 
-/** A parameter; it gets its path when {@link parametersOf} walks the model. */
+/**
+ * A parameter, f32; it gets its path when {@link parametersOf} walks the model.
+ *
+ * @param shape in memory order
+ * @throws {ShapeError} when a size is no whole number from 1
+ */
 export function parameter(shape: Shape, options: ParameterOptions): Tensor {
   checkShape("make a parameter", shape);
   const attrs: ParameterAttrs = {

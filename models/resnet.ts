@@ -13,15 +13,31 @@ const conv = (from: number, to: number, kernel: number, stride: number): Conv2d 
   return new Conv2d(from, to, kernel, { stride, padding, bias: false, init });
 };
 
-/** Two 3×3 convolutions and a shortcut. */
-class BasicBlock implements Layer {
+/**
+ * Two 3×3 convolutions and a shortcut: `[n,h,w,from]` → `[n,⌈h/stride⌉,⌈w/stride⌉,to]`.
+ *
+ * @source He et al. 2015, arXiv:1512.03385, figure 2
+ */
+export class BasicBlock implements Layer {
+  /** 3×3, from → to, with the block's stride. */
   readonly conv1: Conv2d;
+  /** Over `to` channels, before the first ReLU. */
   readonly bn1: BatchNorm2d;
+  /** 3×3, to → to. */
   readonly conv2: Conv2d;
+  /** Over `to` channels, before the shortcut is added. */
   readonly bn2: BatchNorm2d;
   /** Projects the shortcut where sizes change; a list, as torchvision's paths want. */
   readonly downsample?: readonly [Conv2d, BatchNorm2d];
 
+  /**
+   * Makes the layers.
+   *
+   * @param from channels of the input
+   * @param to channels of the result
+   * @param stride of the first convolution and of the shortcut
+   * @throws {ShapeError} when a number of channels is no whole number from 1
+   */
   constructor(from: number, to: number, stride: number) {
     this.conv1 = conv(from, to, 3, stride);
     this.bn1 = new BatchNorm2d(to);
@@ -32,6 +48,11 @@ class BasicBlock implements Layer {
     }
   }
 
+  /**
+   * `relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut)`.
+   *
+   * @throws {ShapeError} when x has other channels than `from`
+   */
   forward(x: Tensor, trace: Trace): Tensor {
     const first = relu(this.bn1.forward(this.conv1.forward(x), trace));
     const second = this.bn2.forward(this.conv2.forward(first), trace);
@@ -47,22 +68,40 @@ export type Stem = "small" | "imagenet";
 /**
  * ResNet of basic blocks; parameter paths and order are torchvision's.
  *
- * @source He et al. 2015, "Deep residual learning for image recognition"
+ * @source He et al. 2015, "Deep residual learning for image recognition", arXiv:1512.03385
  */
 export class ResNet implements Model {
+  /** As in the table of models. */
   readonly name: string;
+  /** Side of the pictures in pixels: 32 with the small stem, else 224. */
   readonly inputSize: number;
+  /** Number of logits. */
   readonly classes: number;
+  /** Channels of the pictures. */
   readonly channels: number;
+  /** The stem: 3×3, or 7×7 with stride 2 and a pool behind it; 64 channels. */
   readonly conv1: Conv2d;
+  /** Over the 64 channels of the stem. */
   readonly bn1: BatchNorm2d;
+  /** Blocks of 64 channels, at the stem's size. */
   readonly layer1: readonly BasicBlock[];
+  /** Blocks of 128 channels, at half of the size. */
   readonly layer2: readonly BasicBlock[];
+  /** Blocks of 256 channels, at a quarter. */
   readonly layer3: readonly BasicBlock[];
+  /** Blocks of 512 channels, at an eighth. */
   readonly layer4: readonly BasicBlock[];
+  /** From the mean of each of 512 channels to the logits. */
   readonly fc: Linear;
   readonly #stem: Stem;
 
+  /**
+   * Makes the layers.
+   *
+   * @param name as in the table of models
+   * @param depths number of blocks in each of the four layers
+   * @throws {ShapeError} when the number of classes or channels is no whole number from 1
+   */
   constructor(name: string, depths: readonly number[], stem: Stem, options: ModelOptions) {
     const { classes, channels = 3 } = options;
     this.name = name;
@@ -84,6 +123,11 @@ export class ResNet implements Model {
     this.fc = new Linear(512, classes);
   }
 
+  /**
+   * Pictures `[n,size,size,channels]`, normalised → logits `[n,classes]`.
+   *
+   * @throws {ShapeError} when the pictures have other channels
+   */
   forward(x: Tensor, trace: Trace): Tensor {
     let h = relu(this.bn1.forward(this.conv1.forward(x), trace));
     if (this.#stem === "imagenet") h = maxPool2d(h, { size: 3, stride: 2, padding: 1 });

@@ -8,25 +8,34 @@
 import { DataError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 
+/** Element type of a stored tensor: kind and bits. */
 // deno-fmt-ignore
-const widths = {
+export type StoredType =
+  | "BOOL" | "U8" | "I8" | "U16" | "I16" | "F16" | "BF16"
+  | "U32" | "I32" | "F32" | "U64" | "I64" | "F64";
+
+/** Bytes of an element. */
+// deno-fmt-ignore
+const widths: Readonly<Record<StoredType, number>> = {
   BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, F16: 2, BF16: 2,
   U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
-} as const;
+};
 
-/** Element type of a stored tensor. */
-export type StoredType = keyof typeof widths;
-
-/** A tensor in a file; `bytes` is a view into it. */
+/** A tensor in a file. */
 export interface StoredTensor {
+  /** Element type as the file names it. */
   readonly dtype: StoredType;
+  /** Sizes of the axes, outermost first. */
   readonly shape: readonly number[];
+  /** Elements in row-major order, little-endian; a view into the file. */
   readonly bytes: Uint8Array;
 }
 
 /** What a file holds. */
 export interface SafeTensors {
+  /** Tensors by name, in the order of the header. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Texts by name, such as the model's name; empty where the file has none. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -39,8 +48,9 @@ interface HeaderEntry {
 }
 
 /**
- * Reads a file image.
+ * Reads a file from its bytes, without copying the tensors.
  *
+ * @param image all bytes of the file
  * @param file name for messages
  * @throws {DataError} when it is no safetensors file, or a damaged one
  */
@@ -121,7 +131,12 @@ function checkMetadata(metadata: unknown, fail: Fail): Record<string, string> {
   return isText ? metadata as Record<string, string> : fail("its metadata are no texts");
 }
 
-/** Lays tensors out in the given order. */
+/**
+ * The bytes of a file with tensors in the given order.
+ *
+ * @param tensors names and tensors; `bytes` as many as shape and element type say
+ * @param metadata texts by name
+ */
 export function serializeSafetensors(
   tensors: Iterable<readonly [string, StoredTensor]>,
   metadata: Readonly<Record<string, string>> = {},
@@ -147,7 +162,12 @@ export function serializeSafetensors(
   return image;
 }
 
-/** Elements of a float tensor as f32; always a copy, so that alignment does not matter. */
+/**
+ * Elements of a float tensor as f32; always a copy, so that alignment does not matter.
+ *
+ * @param name for messages
+ * @throws {DataError} when it holds no floats
+ */
 export function toFloat32(name: string, { dtype, bytes }: StoredTensor): Float32Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes).buffer;
   if (dtype === "F32") return new Float32Array(copy);

@@ -12,16 +12,30 @@ import type { Model, ModelEntry, ModelOptions } from "./model.ts";
  * @source LeCun et al. 1998, §2; pytorch.org, "Training a classifier"
  */
 export class TutorialCnn implements Model {
+  /** As in the table of models. */
   readonly name = "tutorial-cnn";
+  /** Side of the pictures in pixels. */
   readonly inputSize = 32;
+  /** Number of logits. */
   readonly classes: number;
+  /** Channels of the pictures. */
   readonly channels: number;
+  /** 5×5, channels → 6; 32×32 → 28×28 pixels, 14×14 behind the pool. */
   readonly conv1: Conv2d;
+  /** 5×5, 6 → 16; 14×14 → 10×10 pixels, 5×5 behind the pool. */
   readonly conv2: Conv2d;
+  /** 400 → 120, over the flattened 5×5×16. */
   readonly fc1: Linear;
+  /** 120 → 84. */
   readonly fc2: Linear;
+  /** 84 → classes. */
   readonly fc3: Linear;
 
+  /**
+   * Makes the layers.
+   *
+   * @throws {ShapeError} when the number of classes or channels is no whole number from 1
+   */
   constructor({ classes, channels = 3 }: ModelOptions) {
     this.classes = classes;
     this.channels = channels;
@@ -32,6 +46,11 @@ export class TutorialCnn implements Model {
     this.fc3 = new Linear(84, classes);
   }
 
+  /**
+   * Pictures `[n,32,32,channels]`, normalised → logits `[n,classes]`.
+   *
+   * @throws {ShapeError} when the pictures have other channels or another size
+   */
   forward(x: Tensor): Tensor {
     const first = maxPool2d(relu(this.conv1.forward(x)), { size: 2 });
     const second = maxPool2d(relu(this.conv2.forward(first)), { size: 2 });

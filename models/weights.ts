@@ -19,7 +19,12 @@ export class Weights implements Disposable {
   /** Running statistics. */
   readonly statistics: Store;
 
-  /** Zero-filled; see {@link initialWeights} and {@link load}. */
+  /**
+   * Zero-filled memory for a model; see {@link initialWeights} and {@link load}.
+   *
+   * @param model its parameters get their paths
+   * @throws {DeviceError} when memory runs out, or one parameter exceeds a buffer
+   */
   constructor(device: Device, readonly model: Model) {
     this.parameters = parametersOf(model);
     const all = [...this.parameters.values()];
@@ -44,12 +49,22 @@ export class Weights implements Disposable {
     return isTrainable(t) ? this.trainable : this.statistics;
   }
 
-  /** Overwrites one parameter; elements in memory order. */
+  /**
+   * Overwrites one parameter.
+   *
+   * @param elements in memory order, see {@link DiskLayout}
+   * @throws {ShapeError} when it belongs to another model, or the number of elements differs
+   */
   write(t: Tensor, elements: Elements): void {
     this.#storeOf(t).write(t, elements);
   }
 
-  /** Elements of one parameter in memory order. */
+  /**
+   * Elements of one parameter in memory order, after every run asked before.
+   *
+   * @throws {ShapeError} when it belongs to another model
+   * @throws {DeviceError} when the device was lost
+   */
   async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
     return await this.#storeOf(t).read(t) as Float32Array<ArrayBuffer>;
   }
@@ -80,7 +95,11 @@ export class Weights implements Disposable {
     for (const [t, elements] of loaded) this.write(t, elements);
   }
 
-  /** Every parameter in PyTorch's names and order, for `serializeSafetensors`. */
+  /**
+   * Every parameter in PyTorch's names and order, for {@link serializeSafetensors}.
+   *
+   * @throws {DeviceError} when the device was lost
+   */
   async save(): Promise<[string, StoredTensor][]> {
     const saved: [string, StoredTensor][] = [];
     for (const [path, t] of this.parameters) {
@@ -107,7 +126,12 @@ function misfit(file: string, key: string, found: string, model: Model): Checkpo
   );
 }
 
-/** Weights as the model's initialisers draw them: a pure function of seed and path. */
+/**
+ * Weights as the model's initialisers draw them: a pure function of seed and path.
+ *
+ * @param seed up to 2⁵³
+ * @throws {DeviceError} when memory runs out
+ */
 export function initialWeights(device: Device, model: Model, seed: number): Weights {
   const weights = new Weights(device, model);
   for (const [path, t] of weights.parameters) {

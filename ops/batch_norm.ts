@@ -114,12 +114,12 @@ function checkChannels(
  * `y = (x − mean) / √(var + eps) · gamma + beta`, with mean and biased variance of each channel
  * over all axes but the last.
  *
- * Shapes: x `[…,c]`, gamma and beta `[c]`. Gradients flow through y alone, where the statistics
- * count as functions of x; mean and variance are for running averages. Accuracy: f32, variance in
- * two passes, so that a large mean cancels nothing.
+ * Shapes: x `[…,c]`, gamma and beta `[c]` → y `[…,c]`, mean and variance `[c]`. Gradients flow
+ * through y alone, where the statistics count as functions of x; mean and variance are for running
+ * averages. Accuracy: f32, variance in two passes, so that a large mean cancels nothing.
  *
- * @throws {ShapeError} when channels differ, or with fewer than 2 values per channel
- * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167
+ * @throws {ShapeError} when channels differ, a tensor is no f32, or a channel has fewer than 2 values
+ * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 1
  */
 export function batchNorm(
   x: Tensor,
@@ -136,10 +136,11 @@ export function batchNorm(
  * Batch normalisation with given statistics, for evaluation:
  * `y = (x − mean) · (gamma / √(variance + eps)) + beta`.
  *
- * Shapes: x `[…,c]`, the others `[c]`. It is pointwise, so it melts into its neighbours, and
- * differentiable in everything.
+ * Shapes: x `[…,c]`, the others `[c]` → `[…,c]`. It is pointwise, so it melts into its neighbours,
+ * and differentiable in everything.
  *
- * @throws {ShapeError} when channels differ
+ * @throws {ShapeError} when channels differ, or a tensor is no f32
+ * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 2
  */
 export function batchNormInference(
   x: Tensor,

@@ -76,9 +76,13 @@ export function labelRank(logits: Tensor, labels: Tensor, options: LabelRankOpti
 }
 
 /**
- * Number of rows whose label is among the k greatest logits, as a scalar; summed over batches and
- * divided by the rows it is top-k accuracy.
+ * Number of rows whose label is among the k greatest logits; summed over batches and divided by the
+ * rows it is top-k accuracy.
  *
+ * Shapes: logits `[…,c]`, i32 labels `[…]` → scalar. Rows whose label is `ignoreIndex` or no class
+ * never count. No gradient.
+ *
+ * @param k from 1; with `k ≥ c` every valid label is a hit
  * @throws {ShapeError} when the shapes do not fit or the labels are no i32
  */
 export function topKHits(

@@ -61,7 +61,9 @@ const sliceOp: MacroOp<SliceAttrs> = copyOp(
 );
 
 /**
- * A part of a tensor. The gradient is padded with zeros.
+ * A part of a tensor: `y[i,…] = x[starts[0]+i,…]`. The gradient is padded with zeros.
+ *
+ * Shapes: x of any shape and element type → `sizes`.
  *
  * @param starts first index along every axis
  * @param sizes number of indices along every axis: the shape of the result
@@ -112,10 +114,13 @@ const padOp: MacroOp<PadAttrs> = {
 };
 
 /**
- * A tensor with margins of one value around it.
+ * A tensor with margins of one value around it. The gradient is cut back to the size of x.
+ *
+ * Shapes: x f32 `[a,…]` → `[before+a+after,…]`.
  *
  * @param margins elements before and after along every axis
- * @throws {ShapeError} when a margin is negative or missing
+ * @param value what the margins hold (default 0)
+ * @throws {ShapeError} when a margin is negative or missing, or x is no f32
  */
 export function pad(x: Tensor, margins: readonly Margin[], value = 0): Tensor {
   const nothing = margins.length === x.shape.length &&
@@ -182,10 +187,13 @@ const concatOp: MacroOp<ConcatAttrs> = {
 };
 
 /**
- * Tensors joined along an axis, on which alone they may differ in size.
+ * Tensors joined along an axis, on which alone they may differ in size. Each gets its part of the
+ * gradient.
+ *
+ * Shapes: `[a₁,b]`, `[a₂,b]`, … → `[a₁+a₂+…,b]` for axis 0, of any element type.
  *
  * @param axis negative ones count from the end
- * @throws {ShapeError} when there is no tensor, no such axis, or other sizes differ
+ * @throws {ShapeError} when there is no tensor, no such axis, or other sizes or types differ
  */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   if (tensors.length === 0) throw new ShapeError("Cannot concat: 0 tensors, at least 1 is wanted");
@@ -231,7 +239,9 @@ const transposeOp: MacroOp<TransposeAttrs> = copyOp(
 );
 
 /**
- * The axes in another order.
+ * The axes in another order: `y[j,i] = x[i,j]` for order `[1,0]`.
+ *
+ * Shapes: x of any shape and element type → the same sizes in the new order.
  *
  * @param order axis k of the result is axis `order[k]` of x
  * @throws {ShapeError} when an axis is missing or named twice

@@ -6,7 +6,9 @@ import { checkAxes, keptShape, reduceAxes, type ReduceOptions } from "./reduce.t
 /**
  * Largest element over axes. It has no gradient; pooling has (`maxPool2d`).
  *
- * @throws {ShapeError} when an axis does not exist or is named twice
+ * Shapes: x f32 → x without the reduced axes (a scalar by default), or with 1 for them.
+ *
+ * @throws {ShapeError} when an axis does not exist or is named twice, or x is no f32
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = checkAxes("max", x, options.axes);

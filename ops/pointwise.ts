@@ -51,8 +51,21 @@ function binary(
   const op = row(name, apply(fn, arg(0), arg(1)), ([a, b], dy, y) => grad(a, b, dy, y));
   return (a: Value, b: Value): Tensor => applyOne(op, [lift(a), lift(b)], undefined);
 }
-type Unary = (x: Value) => Tensor;
-type Binary = (a: Value, b: Value) => Tensor;
+
+/**
+ * A function of every element. Shapes: f32 of any shape → the same shape; a number is a scalar.
+ *
+ * @throws {ShapeError} when x is no f32; `toFloat` converts
+ */
+export type Unary = (x: Value) => Tensor;
+
+/**
+ * A function of pairs of elements. Shapes: f32 that broadcast → the common shape; axes are aligned
+ * at the end, and a size of 1 or a missing axis is repeated. The gradient sums over repetitions.
+ *
+ * @throws {ShapeError} when the shapes do not broadcast, or one is no f32; `toFloat` converts
+ */
+export type Binary = (a: Value, b: Value) => Tensor;
 
 /** `a + b`. */
 export const add: Binary = binary("add", p.add, (_a, _b, dy) => [dy, dy]);
@@ -60,7 +73,7 @@ export const add: Binary = binary("add", p.add, (_a, _b, dy) => [dy, dy]);
 export const sub: Binary = binary("sub", p.sub, (_a, _b, dy) => [dy, neg(dy)]);
 /** `a · b`. */
 export const mul: Binary = binary("mul", p.mul, (a, b, dy) => [mul(dy, b), mul(dy, a)]);
-/** `a / b`. */
+/** `a / b`, for b other than 0. */
 export const div: Binary = binary("div", p.div, (_a, b, dy, y) => {
   const da = div(dy, b);
   return [da, neg(mul(da, y))];
@@ -97,19 +110,19 @@ export const sign: Unary = unary("sign", (x) => apply(p.sign, x), () => null);
 export const exp: Unary = unary("exp", (x) => apply(p.exp, x), (_, dy, y) => mul(dy, y));
 /** Natural logarithm, for x > 0. */
 export const log: Unary = unary("log", (x) => apply(p.log, x), (x, dy) => div(dy, x));
-/** `√x`. */
+/** `√x`, for x ≥ 0; the gradient at 0 is infinite. */
 export const sqrt: Unary = unary(
   "sqrt",
   (x) => apply(p.sqrt, x),
   (_, dy, y) => div(mul(dy, 0.5), y),
 );
-/** `1/√x`. */
+/** `1/√x`, for x > 0. */
 export const rsqrt: Unary = unary(
   "rsqrt",
   (x) => apply(p.rsqrt, x),
   (x, dy, y) => mul(mul(dy, -0.5), div(y, x)),
 );
-/** `1/x`. */
+/** `1/x`, for x other than 0. */
 export const reciprocal: Unary = unary(
   "reciprocal",
   (x) => apply(p.reciprocal, x),
@@ -132,25 +145,33 @@ export const ceil: Unary = unary("ceil", (x) => apply(p.ceil, x), () => null);
 /** Nearest whole number, halves to even; no gradient. */
 export const round: Unary = unary("round", (x) => apply(p.round, x), () => null);
 
-/** `max(x, 0)`; the gradient at 0 is 0, as in PyTorch. */
+/**
+ * `max(x, 0)`; the gradient at 0 is 0, as in PyTorch.
+ *
+ * @source Nair & Hinton 2010, "Rectified linear units improve restricted Boltzmann machines"
+ */
 export const relu: Unary = unary(
   "relu",
   (x) => apply(p.max, x, 0),
   (_, dy, y) => mul(dy, greater(y, 0)),
 );
-/** `min(max(x, 0), 6)`, of MobileNet; the gradient at 0 and 6 is 0. */
+/**
+ * `min(max(x, 0), 6)`; the gradient at 0 and 6 is 0.
+ *
+ * @source Sandler et al. 2018, "MobileNetV2", arXiv:1801.04381
+ */
 export const relu6: Unary = unary(
   "relu6",
   (x) => apply(p.min, apply(p.max, x, 0), 6),
   (_, dy, y) => mul(dy, mul(greater(y, 0), greater(6, y))),
 );
-/** Hyperbolic tangent. */
+/** Hyperbolic tangent `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`; neither end overflows. */
 export const tanh: Unary = unary(
   "tanh",
   (x) => apply(p.tanh, x),
   (_, dy, y) => mul(dy, sub(1, mul(y, y))),
 );
-/** `1 / (1 + e⁻ˣ)`. */
+/** Logistic function `1 / (1 + e⁻ˣ)`. */
 export const sigmoid: Unary = unary(
   "sigmoid",
   (x) => apply(p.sigmoid, x),
@@ -162,7 +183,11 @@ export const erf: Unary = unary(
   (x) => apply(p.erf, x),
   (x, dy) => mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x))))),
 );
-/** `x · sigmoid(x)`, also called swish. @source Elfwing et al. 2017 */
+/**
+ * `x · sigmoid(x)`, also called swish.
+ *
+ * @source Elfwing et al. 2017, arXiv:1702.03118
+ */
 export const silu: Unary = unary(
   "silu",
   (x) => apply(p.mul, x, apply(p.sigmoid, x)),
@@ -171,7 +196,11 @@ export const silu: Unary = unary(
     return mul(dy, add(s, mul(y, sub(1, s))));
   },
 );
-/** `x/2 · (1 + erf(x/√2))`, the exact form. @source Hendrycks & Gimpel 2016 */
+/**
+ * `x/2 · (1 + erf(x/√2))`, the exact form.
+ *
+ * @source Hendrycks & Gimpel 2016, arXiv:1606.08415
+ */
 export const gelu: Unary = unary(
   "gelu",
   (x) =>
@@ -192,12 +221,24 @@ const whereOp: MapOp<void> = row("where", apply(p.select, arg(0), arg(1), arg(2)
   where(c, dy, 0),
   where(c, 0, dy),
 ]);
-/** `a` where the condition is not 0, else `b`. */
+/**
+ * `a` where the condition is not 0, else `b`. The condition has no gradient.
+ *
+ * Shapes: all three f32, broadcast to the common shape.
+ *
+ * @throws {ShapeError} when the shapes do not broadcast, or one is no f32
+ */
 export function where(condition: Value, a: Value, b: Value): Tensor {
   return applyOne(whereOp, [lift(condition), lift(a), lift(b)], undefined);
 }
 
-/** `min(max(x, low), high)`; the gradient is 0 outside. */
+/**
+ * `min(max(x, low), high)`; the gradient is 1 from `low` to `high`, 0 outside.
+ *
+ * Shapes: f32 of any shape → the same shape.
+ *
+ * @throws {ShapeError} when x is no f32
+ */
 export function clamp(x: Value, low: number, high: number): Tensor {
   return minimum(maximum(x, low), high);
 }
@@ -210,7 +251,11 @@ const toFloatOp: MapOp<void> = {
     x.dtype === "f32" ? arg(0) : apply(x.dtype === "i32" ? p.fromI32 : p.fromU32, arg(0)),
   grad: () => [null],
 };
-/** Whole numbers as f32, exact up to 2²⁴. */
+/**
+ * Whole numbers as f32, exact up to 2²⁴; f32 is returned as it is. No gradient for whole numbers.
+ *
+ * Shapes: x of any shape and element type → f32 of the same shape.
+ */
 export function toFloat(x: Tensor): Tensor {
   return x.dtype === "f32" ? x : applyOne(toFloatOp, [x], undefined);
 }

@@ -158,7 +158,7 @@ const avgPoolGradOp: MacroOp<PoolGradAttrs> = {
  * Shapes: x `[n,h,w,c]` → `[n, ⌊(h+pt+pb−d(kh−1)−1)/s⌋+1, …, c]`, ⌈⌉ with `ceilMode` (a window
  * that would begin behind the image is left out).
  *
- * @throws {ShapeError} when no window fits or one sees padding only
+ * @throws {ShapeError} when no window fits, one sees padding only, or x is no f32 with four axes
  * @example
  * ```ts
  * import { openDevice, ops, tensor } from "../mod.ts";
@@ -178,9 +178,9 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
  *
  * `y[n,i,j,c] = Σ_{u,v} x[n, i·s+u·d−pt, j·s+v·d−pl, c] / count(i,j)`
  *
- * Shapes: as for {@link maxPool2d}.
+ * Shapes: x `[n,h,w,c]` → that of {@link maxPool2d}. Accuracy: f32 sums.
  *
- * @throws {ShapeError} when no window fits, or one has nothing to count
+ * @throws {ShapeError} when no window fits, one has nothing to count, or x is no f32 with four axes
  */
 export function avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor {
   const attrs = poolAttrs("avgPool2d", options), padded = options.countPadding ?? true;

@@ -129,9 +129,13 @@ const expandOp: MapOp<ExpandAttrs> = {
 };
 
 /**
- * Repeats a tensor along axes of size 1 and new leading axes, times `scale`.
+ * Repeats a tensor along axes of size 1 and new leading axes, times `scale`. The gradient sums over
+ * the repetitions.
  *
- * @throws {ShapeError} when the shapes do not broadcast
+ * Shapes: x f32 → `shape`; sizes are aligned at the end, each of x's is that of `shape` or 1.
+ *
+ * @param scale factor of every element (default 1)
+ * @throws {ShapeError} when x does not repeat to `shape`, or is no f32
  */
 export function expand(x: Tensor, shape: Shape, scale = 1): Tensor {
   if (sameShape(x.shape, shape) && scale === 1) return x;
@@ -214,7 +218,9 @@ function reduced(x: Tensor, action: string, options: ReduceOptions, mean: boolea
 /**
  * Sum over axes. Accuracy: f32 sums in a fixed order.
  *
- * @throws {ShapeError} when an axis does not exist or is named twice
+ * Shapes: x f32 → x without the reduced axes (a scalar by default), or with 1 for them.
+ *
+ * @throws {ShapeError} when an axis does not exist or is named twice, or x is no f32
  */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduced(x, "sum", options, false);
@@ -223,13 +229,23 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
 /**
  * Mean over axes; over axes 1 and 2 of an image batch it is global average pooling.
  *
- * @throws {ShapeError} when an axis does not exist or is named twice
+ * Shapes: x f32 → x without the reduced axes (a scalar by default), or with 1 for them.
+ *
+ * @throws {ShapeError} when an axis does not exist or is named twice, or x is no f32
  */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduced(x, "mean", options, true);
 }
 
-/** Sums a tensor down to a shape that broadcasts to it: the adjoint of broadcasting. */
+/**
+ * Sums a tensor down to a shape that broadcasts to it, times `scale`: the adjoint of {@link expand}.
+ *
+ * Shapes: x f32 → `shape`.
+ *
+ * @param shape sizes are aligned at the end, each is that of x or 1
+ * @param scale factor of every element (default 1)
+ * @throws {ShapeError} when x cannot be summed to that many elements, or is no f32
+ */
 export function sumTo(x: Tensor, shape: Shape, scale = 1): Tensor {
   const missing = x.shape.length - shape.length;
   const axes = x.shape.flatMap((size, k) =>

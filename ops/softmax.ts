@@ -81,6 +81,7 @@ export function rowsOf(x: Type): readonly [rows: number, length: number] {
  * Shapes: `[…,c]` → `[…,c]`. The largest element is subtracted first, so nothing overflows.
  *
  * @throws {ShapeError} when x is a scalar or no f32
+ * @source Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs"
  */
 export function softmax(x: Tensor): Tensor {
   return applyOne(softmaxOp, [x], { log: false });

@@ -14,8 +14,9 @@ import type { StepOptions } from "./training_step.ts";
 
 /** Results over all images of a split. */
 export interface Evaluation {
+  /** Number of images in the split. */
   readonly images: number;
-  /** Mean cross-entropy. */
+  /** Mean cross-entropy over the images, in nats. */
   readonly loss: number;
   /** Share of images whose class got the largest logit. */
   readonly top1: number;
@@ -25,15 +26,28 @@ export interface Evaluation {
 
 /** A compiled forward pass with metrics. */
 export class Evaluator implements Disposable {
-  private constructor(
-    readonly plan: Plan,
-    readonly weights: Weights,
-    readonly batchSize: number,
-    readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
-    readonly accumulator: Accumulator,
-  ) {}
+  readonly #accumulator: Accumulator;
 
-  /** Traces and compiles the pass. */
+  private constructor(
+    /** Forward pass and metrics. */
+    readonly plan: Plan,
+    /** What is measured; read anew by each run. */
+    readonly weights: Weights,
+    /** Images a batch. */
+    readonly batchSize: number,
+    /** Pixels u32 `[n,size,size]` and labels i32 `[n]`. */
+    readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
+    accumulator: Accumulator,
+  ) {
+    this.#accumulator = accumulator;
+  }
+
+  /**
+   * Traces and compiles the pass. The weights must outlive it.
+   *
+   * @throws {ShapeError} when mean and std do not fit the model's channels
+   * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
+   */
   static async create(
     device: Device,
     weights: Weights,
@@ -57,12 +71,18 @@ export class Evaluator implements Disposable {
     return new Evaluator(plan, weights, batchSize, { pixels, labels }, accumulator);
   }
 
-  /** Runs over a split; a short last batch is padded with images that do not count. */
+  /**
+   * Runs over a split; a short last batch is padded with images that do not count.
+   *
+   * @param onProgress told the number of images done after each batch
+   * @throws {ShapeError} when the images are larger than the model's
+   * @throws {UsageError} when the split is empty
+   */
   async run(split: Split, onProgress?: (images: number) => void): Promise<Evaluation> {
     const { batchSize } = this, imageSize = this.weights.model.inputSize;
     let loss = 0, top1 = 0, top5 = 0, images = 0, pending = 0;
     const collect = async (): Promise<void> => {
-      const sums = await this.accumulator.take();
+      const sums = await this.#accumulator.take();
       loss += sums[0];
       top1 += sums[1];
       top5 += sums[2];
@@ -82,6 +102,6 @@ export class Evaluator implements Disposable {
   /** Frees plan and sums. */
   [Symbol.dispose](): void {
     this.plan[Symbol.dispose]();
-    this.accumulator[Symbol.dispose]();
+    this.#accumulator[Symbol.dispose]();
   }
 }

@@ -9,7 +9,9 @@ import { add, div, mul, sqrt, square, sub } from "../ops/pointwise.ts";
 
 /** A block of weights with what an optimiser needs to move it; all are vectors of one size. */
 export interface WeightBlock {
+  /** The variable to move. */
   readonly weights: Tensor;
+  /** Gradient of the loss for the weights. */
   readonly gradient: Tensor;
   /** One vector per moment, zero at the start. */
   readonly moments: readonly Tensor[];
@@ -17,6 +19,7 @@ export interface WeightBlock {
 
 /** An update rule. */
 export interface Optimizer {
+  /** As in a recipe and in the state of a run. */
   readonly name: string;
   /** Vectors of state per weight. */
   readonly moments: number;
@@ -30,9 +33,11 @@ export interface Optimizer {
 
 /** Options of {@link sgd}. */
 export interface SgdOptions {
+  /** μ: share of the velocity that is kept (default 0). */
   readonly momentum?: number;
+  /** Step along the velocity that the next gradient will meet (default false). */
   readonly nesterov?: boolean;
-  /** Added to the gradient as `weightDecay · w`. */
+  /** λ: added to the gradient as `λ · w` (default 0). */
   readonly weightDecay?: number;
 }
 
@@ -40,7 +45,8 @@ export interface SgdOptions {
  * Stochastic gradient descent: `g ← g + λw`, `v ← μv + g`, `w ← w − η·v`, or `w − η·(g + μv)` with
  * Nesterov's momentum; PyTorch's form, in which the learning rate multiplies the velocity.
  *
- * @source Sutskever et al. 2013, "On the importance of initialization and momentum"
+ * @source Sutskever et al. 2013, "On the importance of initialization and momentum in deep
+ *   learning", in the form of PyTorch's `SGD`
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
@@ -62,9 +68,11 @@ export function sgd(options: SgdOptions = {}): Optimizer {
 
 /** Options of {@link adam} and {@link adamw}. */
 export interface AdamOptions {
-  /** Decay of the two moments (default .9, .999). */
+  /** β₁ and β₂: shares of the two moments that are kept (default 0.9, 0.999). */
   readonly betas?: readonly [number, number];
+  /** ε: added to the root of the second moment (default 1e-8). */
   readonly eps?: number;
+  /** λ: decay of the weights (default 0 for {@link adam}, 0.01 for {@link adamw}). */
   readonly weightDecay?: number;
 }
 
@@ -73,7 +81,7 @@ export interface AdamOptions {
  * `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
  * `w ← w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.
  *
- * @source Kingma & Ba 2015, algorithm 1
+ * @source Kingma & Ba 2015, arXiv:1412.6980, algorithm 1
  */
 export function adam(options: AdamOptions = {}): Optimizer {
   return adamRule("adam", options, false);
@@ -82,7 +90,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
 /**
  * Adam with decoupled weight decay: `w ← w − η·λ·w` before Adam's step.
  *
- * @source Loshchilov & Hutter 2019
+ * @source Loshchilov & Hutter 2019, arXiv:1711.05101
  */
 export function adamw(options: AdamOptions = {}): Optimizer {
   return adamRule("adamw", { weightDecay: 0.01, ...options }, true);

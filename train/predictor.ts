@@ -11,6 +11,7 @@ import { type Image, resizeImage } from "../data/image.ts";
 
 /** A class and how likely it is. */
 export interface Guess {
+  /** Name of the class. */
   readonly label: string;
   /** Softmax of the logits; a measure of the model's own certainty. */
   readonly probability: number;
@@ -19,10 +20,15 @@ export interface Guess {
 /** A compiled classifier for single pictures. */
 export class Predictor implements Disposable {
   private constructor(
+    /** The model file: classes and preprocessing. */
     readonly checkpoint: Checkpoint,
+    /** Its weights on the device. */
     readonly weights: Weights,
+    /** Forward pass of one picture. */
     readonly plan: Plan,
+    /** Input of the plan, u32 `[1,size,size]`. */
     readonly pixels: Tensor,
+    /** Output of the plan, `[1,classes]`. */
     readonly probabilities: Tensor,
   ) {}
 
@@ -30,6 +36,7 @@ export class Predictor implements Disposable {
    * Loads a model file on a device.
    *
    * @throws {CheckpointError} when its tensors do not fit the model it names
+   * @throws {DeviceError} when memory runs out
    */
   static async create(device: Device, checkpoint: Checkpoint): Promise<Predictor> {
     const { model, mean, std } = checkpoint, size = model.inputSize;
@@ -47,7 +54,13 @@ export class Predictor implements Disposable {
     }
   }
 
-  /** The `top` likeliest classes of a picture, which is resized as a whole, as in training. */
+  /**
+   * The `top` likeliest classes of a picture, likeliest first. The picture is resized as a whole,
+   * whatever its proportions.
+   *
+   * @throws {ShapeError} when the picture has not four bytes for each of its pixels
+   * @throws {DeviceError} when the device was lost
+   */
   async predict(image: Image, top = 5): Promise<Guess[]> {
     const { model: { inputSize }, contentSize = inputSize } = this.checkpoint;
     const square = padImage(resizeImage(image, contentSize, contentSize), inputSize);

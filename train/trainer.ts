@@ -10,43 +10,57 @@ import { type StepMetrics, TrainingStep } from "./training_step.ts";
 
 /** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
 export interface Position {
+  /** Epochs that are finished. */
   readonly epoch: number;
+  /** Batches of the epoch that are done. */
   readonly batch: number;
 }
 
 /** A reading on the way. */
 export interface StepEvent {
+  /** Marks a reading; not every step has one. */
   readonly kind: "step";
   /** From 0. */
   readonly epoch: number;
-  /** Batches done in this epoch, and in all of it. */
+  /** Batches done in this epoch. */
   readonly batch: number;
+  /** Batches of the whole epoch. */
   readonly batches: number;
-  /** Means since the last reading. */
+  /** Mean cross-entropy since the last reading. */
   readonly loss: number;
+  /** Share of images since the last reading whose class got the largest logit. */
   readonly accuracy: number;
   /** Since the last reading; the first one includes warming up. */
   readonly imagesPerSecond: number;
+  /** Learning rate of the last step. */
   readonly learningRate: number;
 }
 
 /** Mean loss of every so many batches, as asked by `logEvery`. */
 export interface LogEvent {
+  /** Marks a mean that was asked for. */
   readonly kind: "log";
+  /** From 0. */
   readonly epoch: number;
+  /** Batches done in this epoch. */
   readonly batch: number;
+  /** Mean cross-entropy since the last event of this kind, or the start of the epoch. */
   readonly loss: number;
 }
 
 /** The end of an epoch. */
 export interface EpochEvent {
+  /** Marks a finished epoch. */
   readonly kind: "epoch";
+  /** Number of the finished epoch, from 0. */
   readonly epoch: number;
-  /** Means over the epoch's steps, while the weights moved. */
+  /** Mean cross-entropy of the epoch's steps, while the weights moved. */
   readonly loss: number;
+  /** Share of the epoch's images whose class got the largest logit, while the weights moved. */
   readonly accuracy: number;
   /** On the test images, with the weights as they are now. */
   readonly test: Evaluation;
+  /** Time the training of the epoch took, evaluation left out. */
   readonly seconds: number;
   /** Training only, evaluation left out. */
   readonly imagesPerSecond: number;
@@ -57,8 +71,11 @@ export type FitEvent = StepEvent | LogEvent | EpochEvent;
 
 /** Options of {@link Trainer.create}. */
 export interface TrainerOptions {
+  /** Where to train. */
   readonly device: Device;
+  /** What moves; on the same device, and must outlive the trainer. */
   readonly weights: Weights;
+  /** What to learn from, and to measure by. */
   readonly dataset: Dataset;
   /** The data set's recipe, or the user's. */
   readonly recipe: Recipe;
@@ -66,12 +83,15 @@ export interface TrainerOptions {
   readonly logEvery?: number;
   /** Aimed time between readings in milliseconds (default 250). */
   readonly readingMs?: number;
+  /** Told before each kernel is made. */
   readonly onProgress?: BuildProgress;
+  /** Plan the step without fusion or reuse, so that a NaN can be traced. */
   readonly debug?: boolean;
 }
 
 /** Raised when the loss is no number any more. */
 export class DivergedError extends Error {
+  /** Stands before the message in print; minifying does not change it. */
   override name = "DivergedError";
 }
 
@@ -90,12 +110,20 @@ export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
 
   private constructor(
+    /** As given. */
     readonly options: TrainerOptions,
+    /** The compiled step, with the optimiser's moments. */
     readonly step: TrainingStep,
+    /** The compiled evaluation. */
     readonly evaluator: Evaluator,
   ) {}
 
-  /** Compiles the training step and the evaluation. */
+  /**
+   * Compiles the training step and the evaluation.
+   *
+   * @throws {ShapeError} when the recipe's mean and std do not fit the model's channels
+   * @throws {DeviceError} when a batch exceeds what the device can bind, or memory runs out
+   */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { device, weights, recipe, dataset } = options;
     const step = await TrainingStep.create(device, weights, optimizerOf(recipe), {
@@ -135,6 +163,9 @@ export class Trainer implements Disposable {
    * a step: {@link position} then says where.
    *
    * @throws {DivergedError} when the loss is no finite number
+   * @throws {ShapeError} when the images are larger than the model's
+   * @throws {UsageError} when the training images do not fill one batch
+   * @throws {DeviceError} when the device was lost
    */
   async *fit(): AsyncGenerator<FitEvent, void, void> {
     while (this.#position.epoch < this.options.recipe.epochs) {

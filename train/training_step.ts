@@ -19,11 +19,13 @@ import type { Optimizer } from "./optimizer.ts";
 export interface StepOptions {
   /** Images a step. */
   readonly batchSize: number;
-  /** Per channel, of values from 0 to 1. */
+  /** Mean of each channel on the scale 0–1, subtracted first. */
   readonly mean: readonly number[];
+  /** Divisor of each channel on the scale 0–1. */
   readonly std: readonly number[];
+  /** Share of the target that is spread evenly over all classes (default 0). */
   readonly labelSmoothing?: number;
-  /** Scales gradients down so that their norm stays below this. */
+  /** Scales gradients down so that the norm over all weights stays below this (default: never). */
   readonly clipNorm?: number;
   /** Told before each kernel is made. */
   readonly onProgress?: BuildProgress;
@@ -33,7 +35,9 @@ export interface StepOptions {
 
 /** Means over the steps since the last reading. */
 export interface StepMetrics {
+  /** Number of steps; with 0 the means are NaN. */
   readonly steps: number;
+  /** Mean of the steps' losses, each before its update. */
   readonly loss: number;
   /** Share of images whose class got the largest logit. */
   readonly accuracy: number;
@@ -43,23 +47,32 @@ export interface StepMetrics {
 export class TrainingStep implements Disposable {
   #taken = 0;
   #steps: number;
+  readonly #accumulator: Accumulator;
 
   private constructor(
+    /** Forward, backward, update and metrics. */
     readonly plan: Plan,
+    /** Its rule. */
     readonly optimizer: Optimizer,
+    /** One store per moment of the optimiser, with a block for each block of weights. */
     readonly moments: readonly Store[],
+    /** Images a step. */
     readonly batchSize: number,
+    /** Pixels u32 `[n,size,size]` and labels i32 `[n]`. */
     readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
-    readonly accumulator: Accumulator,
+    accumulator: Accumulator,
     steps: number,
   ) {
+    this.#accumulator = accumulator;
     this.#steps = steps;
   }
 
   /**
-   * Traces and compiles a step.
+   * Traces and compiles a step. The weights must outlive it.
    *
-   * @throws {ShapeError} when the model does not fit the batch
+   * @throws {ShapeError} when mean and std do not fit the model's channels, or an option is out of
+   *   its range
+   * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
    */
   static async create(
     device: Device,
@@ -109,7 +122,14 @@ export class TrainingStep implements Disposable {
     this.#steps = steps;
   }
 
-  /** Takes one step; returns before the device has finished. */
+  /**
+   * Takes one step; returns before the device has finished.
+   *
+   * @param pixels u32 `[batchSize,size,size]`, RGBA8 with red in the low byte
+   * @param labels i32 `[batchSize]`
+   * @param learningRate of this step
+   * @throws {ShapeError} when pixels or labels have another number or type of elements
+   */
   run(pixels: Elements, labels: Elements, learningRate: number): void {
     this.#steps++;
     this.#taken++;
@@ -121,11 +141,15 @@ export class TrainingStep implements Disposable {
     ]);
   }
 
-  /** Means since the last reading; waits for the device. */
+  /**
+   * Means since the last reading; waits for the device.
+   *
+   * @throws {DeviceError} when the device was lost
+   */
   async metrics(): Promise<StepMetrics> {
     const steps = this.#taken;
     this.#taken = 0;
-    const [loss, hits] = await this.accumulator.take();
+    const [loss, hits] = await this.#accumulator.take();
     return { steps, loss: loss / steps, accuracy: hits / (steps * this.batchSize) };
   }
 
@@ -133,7 +157,7 @@ export class TrainingStep implements Disposable {
   [Symbol.dispose](): void {
     this.plan[Symbol.dispose]();
     for (const store of this.moments) store[Symbol.dispose]();
-    this.accumulator[Symbol.dispose]();
+    this.#accumulator[Symbol.dispose]();
   }
 }
 

@@ -1,5 +1,12 @@
 /** The CPU backend: every operation by a Rust kernel, compiled to WASM with SIMD and threads. */
-import type { Backend, BuildProgress, Elements, Executable, Memory } from "../core/device.ts";
+import type {
+  Backend,
+  BuildProgress,
+  Elements,
+  Executable,
+  KernelTime,
+  Memory,
+} from "../core/device.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Operand, Ref } from "../core/kernel.ts";
 import type { MacroStep, MapStep, Place, Step } from "../core/plan/steps.ts";
@@ -111,6 +118,18 @@ class WasmExecutable implements Executable {
 
   run(): void {
     for (const run of this.#runs) run();
+  }
+
+  profile(rounds: number): KernelTime[] {
+    const shortest = this.#runs.map(() => Infinity);
+    for (let round = 0; round < rounds; round++) {
+      for (const [k, run] of this.#runs.entries()) {
+        const start = performance.now();
+        run();
+        shortest[k] = Math.min(shortest[k], performance.now() - start);
+      }
+    }
+    return shortest.map((ms, k) => ({ label: this.kernels[k], ms }));
   }
 
   close(): void {

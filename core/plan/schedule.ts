@@ -25,7 +25,9 @@ export interface Program {
 
 /** Options of {@link schedule}. */
 export interface ScheduleOptions {
+  /** Finds variables in their stores. */
   readonly locate: Locate;
+  /** Buffers that one kernel may bind. */
   readonly maxBuffers: number;
   /** Melt pointwise chains (default true). */
   readonly fuse?: boolean;
@@ -35,14 +37,17 @@ export interface ScheduleOptions {
 
 /** Steps, buffers, and where leaves and outputs lie. */
 export interface Schedule {
+  /** What a run does, in order. */
   readonly steps: readonly Step[];
   /** Buffers by number; slots have no leaf and no external memory. */
   readonly buffers: readonly Storage[];
+  /** Where the elements of an input, variable, constant or output lie. */
   readonly placeOf: (t: Tensor) => Place;
   /** Inputs of the program, in order of creation. */
   readonly inputs: readonly Tensor[];
-  /** Bytes of shared slots and blocks, and what they would be with one buffer per value. */
+  /** Bytes of shared slots and blocks. */
   readonly plannedBytes: number;
+  /** Bytes they would take with one buffer per value. */
   readonly unsharedBytes: number;
 }
 
@@ -57,7 +62,11 @@ export interface Draft {
   readonly copy?: { readonly from: Spot; readonly to: Spot };
 }
 
-/** Plans a program. */
+/**
+ * Plans a program.
+ *
+ * @throws {ShapeError} when an update does not fit its variable, or a variable lies in no store
+ */
 export function schedule(program: Program, options: ScheduleOptions): Schedule {
   const updates = checkUpdates(program.updates ?? []);
   const roots = [...program.outputs, ...updates.map(([, value]) => value)];
@@ -176,9 +185,17 @@ function placeUpdates(
   drafts: readonly Draft[],
   storages: Storages,
 ): { saved: Draft[]; copies: Draft[] } {
-  const saved: Draft[] = [], copies: Draft[] = [], done = new Set<Tensor>();
+  const inPlace = new Map<Tensor, Tensor>();
   for (const [variable, value] of updates) {
     const base = baseOf(value), target = storages.spot(variable);
+    if (inPlace.has(base) || !isReplaceable(base, target, drafts, storages)) continue;
+    inPlace.set(base, variable);
+    storages.put(base, target);
+  }
+  const saved: Draft[] = [], copies: Draft[] = [];
+  for (const [variable, value] of updates) {
+    const base = baseOf(value), to = storages.spot(variable);
+    if (inPlace.get(base) === variable) continue;
     const label = `copy into ${asLeaf(variable)!.label}`;
     let from = storages.spot(base), reads: readonly Tensor[] = [value];
     if (asLeaf(base)) {
@@ -187,12 +204,8 @@ function placeUpdates(
       saved.push({ at: -1, label, reads, writes: [], copy: { from, to: spot } });
       from = spot;
       reads = [];
-    } else if (!done.has(base) && isReplaceable(base, target, drafts, storages)) {
-      done.add(base);
-      storages.put(base, target);
-      continue;
     }
-    copies.push({ at: Infinity, label, reads, writes: [variable], copy: { from, to: target } });
+    copies.push({ at: Infinity, label, reads, writes: [variable], copy: { from, to } });
   }
   return { saved, copies };
 }

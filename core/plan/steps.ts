@@ -8,15 +8,19 @@ import type { Group } from "./fuse.ts";
 
 /** A range of bytes in the plan's k-th buffer. */
 export interface Place {
+  /** Number k of the buffer, from 0. */
   readonly buffer: number;
-  /** In bytes, a multiple of 256. */
+  /** Start in the buffer, in bytes, a multiple of 256. */
   readonly offset: number;
+  /** Length in bytes. */
   readonly bytes: number;
 }
 
 /** An argument of a map kernel: read at `Σ index[d] · strides[d]`. */
 export interface MapArg {
+  /** Where the elements lie. */
   readonly place: Place;
+  /** Element type; the kernel converts to f32 where the expression says so. */
   readonly dtype: DType;
   /** In elements, one per dimension of the step; 0 repeats the value along it. */
   readonly strides: readonly number[];
@@ -24,11 +28,15 @@ export interface MapArg {
 
 /** One kernel of melted maps over an iteration space. */
 export interface MapStep {
+  /** Marks pointwise work. */
   readonly kind: "map";
+  /** The melted operations and their layer, such as `add+relu at layer1.0.bn1`. */
   readonly label: string;
   /** Sizes of the iteration space, neighbouring dimensions merged where possible. */
   readonly dims: readonly number[];
+  /** Elements of each result: the product of {@link dims}. */
   readonly size: number;
+  /** What the expressions read; argument k of an expression is `args[k]`. */
   readonly args: readonly MapArg[];
   /** Written contiguously; a place may be that of a contiguous argument. */
   readonly outputs: readonly { readonly place: Place; readonly expr: Expr }[];
@@ -36,19 +44,29 @@ export interface MapStep {
 
 /** One macro operation. */
 export interface MacroStep {
+  /** Marks an operation that brings kernels of its own. */
   readonly kind: "macro";
+  /** The operation and its layer, such as `conv2d at layer1.0.conv1`. */
   readonly label: string;
+  /** What is applied to what; the operation lowers itself from it. */
   readonly node: Node;
+  /** The operation of {@link node}. */
   readonly op: MacroOp;
+  /** Where each input of the node lies. */
   readonly inputs: readonly Place[];
+  /** Where each result of the node goes. */
   readonly outputs: readonly Place[];
 }
 
 /** A plain copy; needed only where an in-place update would be read too late. */
 export interface CopyStep {
+  /** Marks work that computes nothing. */
   readonly kind: "copy";
+  /** What is copied, for plans and messages. */
   readonly label: string;
+  /** What is read. */
   readonly from: Place;
+  /** What is written, as many bytes. */
   readonly to: Place;
 }
 

@@ -12,8 +12,11 @@ import { elementBytes, sizeOf } from "../shape.ts";
 export interface Storage {
   /** A `slot` is shared by values that are not alive at once; the others keep their memory. */
   readonly kind: "slot" | "block" | "input" | "constant" | "store";
+  /** Length in bytes; for `store` that of the store's whole block. */
   readonly bytes: number;
+  /** What it holds, for plans and messages. */
   readonly label: string;
+  /** The input or constant that it holds, for these two kinds. */
   readonly leaf?: Tensor;
   /** Device memory that exists already, for `store`. */
   readonly external?: unknown;

@@ -72,7 +72,7 @@ Deno.test("an output read by its own kernel is one more result of it", () => {
 });
 
 /** Adam over one block: three variables, one gradient, one rate. */
-function adam(w: Tensor, m: Tensor, v: Tensor, g: Tensor, rate: Tensor): Program {
+function adamByHand(w: Tensor, m: Tensor, v: Tensor, g: Tensor, rate: Tensor): Program {
   const m2 = add(mul(m, 0.9), mul(g, 0.1));
   const v2 = add(mul(v, 0.999), mul(mul(g, g), 0.001));
   const w2 = sub(w, mul(rate, div(m2, add(sqrt(v2), 1e-8))));
@@ -82,7 +82,7 @@ function adam(w: Tensor, m: Tensor, v: Tensor, g: Tensor, rate: Tensor): Program
 Deno.test("an optimiser with three results is one kernel that writes in place", () => {
   const [w, m, v] = ["w", "m", "v"].map((name) => variable([64], name));
   const g = input([64], "g"), rate = input([1], "rate");
-  const planned = plan(adam(w, m, v, g, rate));
+  const planned = plan(adamByHand(w, m, v, g, rate));
   assert.deepEqual(kinds(planned), ["map"]);
   checkPlaces(planned, 5); // w, m, v, g and the rate
   const [step] = planned.steps;

@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import * as fc from "npm:fast-check@4";
 import { assignSlots, type StorageUse } from "../../core/plan/memory.ts";
+import { arg } from "../../core/expr.ts";
+import { checkReads } from "../../core/plan/check.ts";
+import type { Draft } from "../../core/plan/schedule.ts";
+import type { Place, Step } from "../../core/plan/steps.ts";
 import type { Storage } from "../../core/plan/storage.ts";
 import { input } from "../../core/structure.ts";
 import type { Tensor } from "../../core/graph.ts";
-import { expand, mul, tanh } from "../../ops/mod.ts";
+import { add, expand, mul, tanh } from "../../ops/mod.ts";
 import { fakeDevice, reverse, runPlan } from "./support.ts";
 
 const slot = (bytes: number, label = ""): Storage => ({ kind: "slot", bytes, label });
@@ -100,4 +104,35 @@ Deno.test("a value kept for reading is not overwritten", async () => {
   using plan = await device.compile({ outputs: [a, c] });
   assert.deepEqual(await runPlan(plan, [[x, [1, 2, 3, 4]]]), [[4, 3, 2, 1], [4, 3, 2, 1]]);
   assert.equal(plan.schedule.plannedBytes, 3 * 16);
+});
+
+Deno.test("the planner's own proof finds a value that was overwritten", () => {
+  const x = input([4], "x"), a = tanh(x), b = tanh(a), c = add(a, b);
+  const draft = (reads: Tensor[], t: Tensor): Draft => ({
+    at: t.node.id,
+    label: t.node.label,
+    reads,
+    writes: [t],
+  });
+  const prove = (buffers: number[], last: Tensor[]): void => {
+    const drafts = [draft([x], a), draft([a], b), draft(last, c)];
+    const placeOf = (t: Tensor): Place => ({
+      buffer: buffers[[x, a, b, c].indexOf(t)],
+      offset: 0,
+      bytes: 16,
+    });
+    const steps = drafts.map(({ label, reads, writes }): Step => ({
+      kind: "map",
+      label,
+      dims: [4],
+      size: 4,
+      args: reads.map((t) => ({ place: placeOf(t), dtype: "f32", strides: [1] })),
+      outputs: writes.map((t) => ({ place: placeOf(t), expr: arg(0) })),
+    }));
+    checkReads(drafts, steps, placeOf);
+  };
+  prove([0, 1, 2, 1], [a, b]);
+  assert.throws(() => prove([0, 1, 1, 2], [a, b]), /add would read .*tanh.* overwritten/);
+  prove([0, 0, 1, 2], [a, b]);
+  assert.throws(() => prove([0, 0, 1, 2], [x, b]), /add would read .*leaf.* overwritten/);
 });

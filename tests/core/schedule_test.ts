@@ -1,6 +1,6 @@
 /** Updates and packs: what is written in place, what is copied, and in which order. */
 import assert from "node:assert/strict";
-import { ShapeError, UsageError } from "../../core/errors.ts";
+import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/graph.ts";
 import type { Program } from "../../core/plan/schedule.ts";
 import { Store } from "../../core/store.ts";
@@ -152,7 +152,7 @@ Deno.test("a variable in no store is named", async () => {
   const lost = variable([4], "fc.bias");
   await assertRejects(
     compile({ outputs: [add(lost, 1)] }),
-    UsageError,
+    ShapeError,
     /the variable fc\.bias lies/,
   );
 });

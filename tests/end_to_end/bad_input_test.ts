@@ -139,13 +139,13 @@ const cases: readonly Case[] = [
   predict("text.png", /neither PNG nor JPEG|no PNG|not a PNG|PNG or JPEG/),
   predict("empty.png", /empty|0 bytes/),
   predict("huge.png", /60,?000\s?[×x]\s?60,?000/),
-  predict("missing.png", "there is no such file or folder"),
+  predict("missing.png", /no such file|does not exist/),
   { ...predict("", /folder/), name: "a folder in place of a picture" },
   load("shape.safetensors", failed, "fc3.bias", "[2,5]", "[10]"),
   load("garbage.safetensors", failed, /header/),
   load("cut.safetensors", failed, /bytes/),
   load("foreign.safetensors", failed, "model", "missing"),
-  load("missing.safetensors", failed, "there is no such file or folder"),
+  load("missing.safetensors", failed, /no such file|does not exist/),
   load("good.png", failed, /safetensors/),
   train("a misspelt option", usage, ["--epoch", "3"], "--epoch", "did you mean --epochs"),
   train("an unknown model", usage, ["--model", "tutorial-cn"], "tutorial-cn", "tutorial-cnn"),
@@ -196,7 +196,8 @@ const cases: readonly Case[] = [
 function paragraphOf(err: string): string {
   assert.doesNotMatch(err, /^ {4}at /m, "a stack");
   assert.doesNotMatch(err, /internal error|undefined|\[object|NaN/);
-  const lines = err.trimEnd().split("\n");
+  // A driver says this of the machine; it is none of ours.
+  const lines = err.trimEnd().split("\n").filter((line) => !line.includes("XDG_RUNTIME_DIR"));
   const first = lines.findIndex((line) => line.startsWith("error: "));
   assert(first >= 0, err);
   const [paragraph, ...rest] = lines.slice(first);
@@ -257,11 +258,20 @@ Deno.test("bad input: without the permission to write, nothing is begun", async 
   assert.deepEqual(await pathsIn(folder), before);
 });
 
+/** Whether this user may read what a file's mode forbids, as root may. */
+async function isAboveModes(): Promise<boolean> {
+  const probe = at("probe");
+  await Deno.writeFile(probe, new Uint8Array(1), { mode: 0o000 });
+  const isRead = await Deno.readFile(probe).then(() => true, () => false);
+  await Deno.remove(probe);
+  return isRead;
+}
+
 /** Words before a command that make the system refuse what it would refuse a user. */
 async function ordinaryUser(): Promise<readonly string[] | undefined> {
   if (Deno.build.os === "windows") return undefined;
-  if (Deno.uid() !== 0) return [];
-  // Root may read anything, unless these two capabilities are taken away.
+  if (!await isAboveModes()) return [];
+  // Root loses its way past the modes with these two capabilities.
   const less = "-dac_override,-dac_read_search";
   const words = ["setpriv", `--bounding-set=${less}`, `--inh-caps=${less}`];
   try {

@@ -65,7 +65,14 @@ async function session(
   return await bitsOf(weights);
 }
 
-/** Weights and optimiser state at the end of sessions that end at `stops`, then at the end. */
+/** A row of `metrics.jsonl`. */
+interface Row {
+  readonly epoch: number;
+  readonly loss: number;
+  readonly top1: number;
+}
+
+/** Weights, optimiser state and epochs at the end of sessions that end at `stops`, then at the end. */
 async function trainIn(device: Device, setting: Setting, stops: readonly Stop[]) {
   await using root = await temporaryFolder();
   const folder = await RunFolder.create(root.path, "net", dataset.name, new Date());
@@ -75,10 +82,12 @@ async function trainIn(device: Device, setting: Setting, stops: readonly Stop[])
   }
   assert.deepEqual(await namesIn(folder.path), Object.values(runFiles).sort());
   const rows = (await Deno.readTextFile(folder.file("metrics"))).trim().split("\n");
-  const epochs = rows.map((row) => JSON.parse(row) as { readonly epoch: number; top1: number });
+  const epochs = rows.map((row) => JSON.parse(row) as Row);
   const state = checksum(await Deno.readFile(folder.file("state")));
   const best = checksum(await Deno.readFile(folder.file("best")));
-  return { bits, state, best, epochs: epochs.map(({ epoch, top1 }) => [epoch, top1]) };
+  // Rates depend on the clock; losses of a resumed epoch are those of all of it.
+  const told = epochs.map(({ epoch, loss, top1 }) => [epoch, Number(loss).toFixed(9), top1]);
+  return { bits, state, best, epochs: told };
 }
 
 const afterEpoch = (epoch: number): Stop => (event) =>

@@ -1,5 +1,5 @@
 /** Values for the inputs that an instance asks for. */
-import { Random } from "../../core/rng.ts";
+import type { Random } from "../../core/rng.ts";
 import { type DType, sizeOf } from "../../core/shape.ts";
 import type { InputSpec, NdArray } from "./case.ts";
 

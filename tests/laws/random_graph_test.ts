@@ -14,6 +14,7 @@ import { Store } from "../../core/store.ts";
 import { FakeBackend } from "../core/fake_backend.ts";
 import { checkPlaces, writersOf } from "../core/plan_rules.ts";
 import { macro, reverse, sumAndDifference } from "../core/support.ts";
+import { assertClose } from "../assert.ts";
 import { evaluate } from "../reference/evaluate.ts";
 import type { NdArray } from "./case.ts";
 import { openTestDevices } from "./devices.ts";
@@ -26,7 +27,6 @@ import {
   type Recipe,
   recipes,
 } from "./graphs.ts";
-import { assertClose } from "./run.ts";
 
 const { seed, isSlow } = drawing();
 console.log(`random graphs: seed ${seed}`);
@@ -87,7 +87,7 @@ async function follow(
   plan: Plan,
   store: Store,
   story: Story,
-  read: (t: Tensor) => Promise<NdArray>,
+  read: (t: Tensor) => Promise<ArrayLike<number>>,
   tolerance: number,
   before: () => void = () => {},
 ): Promise<void> {
@@ -96,14 +96,13 @@ async function follow(
     before();
     plan.run(story.feeds[round].filter(([t]) => plan.schedule.inputs.includes(t)));
     for (const [k, output] of plan.outputs.entries()) {
-      const what = `round ${round}, output ${k}`;
-      assertClose(what, await read(output), wanted.outputs[k], tolerance, tolerance);
+      const close = { rtol: tolerance, atol: tolerance, what: `round ${round}: output ${k}` };
+      assertClose(await read(output), wanted.outputs[k].data, close);
     }
     for (const [k, { whole }] of store.blocks.entries()) {
-      const data = Float64Array.from(await store.read(whole));
-      const block = { shape: whole.shape, data: wanted.blocks[k] };
-      const absolute = Math.max(tolerance, 1e-6);
-      assertClose(`round ${round}, block ${k}`, { ...block, data }, block, absolute, absolute);
+      const close = { rtol: 1e-6, atol: Math.max(tolerance, 1e-6) };
+      const what = `round ${round}: block ${k}`;
+      assertClose(await store.read(whole), wanted.blocks[k], { ...close, what });
     }
   }
 }
@@ -134,10 +133,9 @@ async function checkOnFake(recipe: Recipe, maxBuffers: number): Promise<void> {
     using plan = await device.compile(program, { ...how, stores: [store] });
     checkPlaces(plan.schedule, maxBuffers);
     assert(plan.schedule.plannedBytes <= plan.schedule.unsharedBytes);
-    const exact = (t: Tensor): Promise<NdArray> => {
+    const exact = (t: Tensor): Promise<Float64Array> => {
       const { buffer, offset, bytes } = plan.schedule.placeOf(t);
-      const data = fake.peek(plan.buffers[buffer], offset, bytes);
-      return Promise.resolve({ shape: t.shape, data });
+      return Promise.resolve(fake.peek(plan.buffers[buffer], offset, bytes));
     };
     await follow(plan, store, story, exact, 1e-9, () => poison(plan, fake));
     schedules.push(plan.schedule);
@@ -160,11 +158,7 @@ async function checkOnDevice(device: Device, recipe: Recipe): Promise<void> {
   const story = tell(program, leaves, store);
   for (const how of [{ fuse: true }, { fuse: false, debug: true }]) {
     using plan = await device.compile(program, { ...how, stores: [store] });
-    const read = async (t: Tensor): Promise<NdArray> => ({
-      shape: t.shape,
-      data: Float64Array.from(await plan.read(t)),
-    });
-    await follow(plan, store, story, read, 1e-4);
+    await follow(plan, store, story, (t) => plan.read(t), 1e-4);
   }
 }
 

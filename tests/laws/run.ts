@@ -7,9 +7,10 @@ import type { Device, Plan } from "../../core/device.ts";
 import { grad } from "../../core/grad.ts";
 import type { Tensor } from "../../core/graph.ts";
 import { Random } from "../../core/rng.ts";
-import { sameShape, show, sizeOf } from "../../core/shape.ts";
+import { sameShape, show } from "../../core/shape.ts";
 import { input } from "../../core/structure.ts";
 import { add, mul, sum } from "../../ops/mod.ts";
+import { assertClose } from "../assert.ts";
 import type { Instance, NdArray } from "./case.ts";
 import { elementsOf, fill, type Filling } from "./fill.ts";
 
@@ -112,7 +113,8 @@ function checkValue(instance: Instance, { xs, outs }: Run): void {
       sameShape(out.shape, wanted[j].shape),
       `law of shape: result ${j} is ${show(out.shape)}, ${show(wanted[j].shape)} is wanted`,
     );
-    assertClose(`law of value, result ${j}`, out, wanted[j], relative, absolute);
+    const what = `law of value: result ${j} ${show(out.shape)}`;
+    assertClose(out.data, wanted[j].data, { rtol: relative, atol: absolute, what });
   }
 }
 
@@ -123,7 +125,7 @@ const toleranceOf = ({ tolerance }: Instance): readonly [number, number] =>
 function checkIntegers(instance: Instance, { xs, outs }: Run): void {
   const wanted = instance.reference(xs);
   for (const [j, out] of outs.entries()) {
-    assertClose(`law of small integers, result ${j}`, out, wanted[j], 0, 0);
+    assertClose(out.data, wanted[j].data, { what: `law of small integers: result ${j}` });
   }
 }
 
@@ -186,36 +188,13 @@ function stepOf({ inputs }: Instance): number {
 function checkFusion(fused: Run, apart: Run): void {
   for (const name of ["outs", "grads"] as const) {
     for (const [j, out] of fused[name].entries()) {
-      const scale = apart[name][j].data.reduce((top, v) => Math.max(top, Math.abs(v)), 0);
-      assertClose(`law of fusion, ${name} ${j}`, out, apart[name][j], 1e-6, 1e-6 * scale);
+      const { data } = apart[name][j], what = `law of fusion: ${name} ${j}`;
+      const scale = data.reduce((top, v) => Math.max(top, Math.abs(v)), 0);
+      assertClose(out.data, data, { rtol: 1e-6, atol: 1e-6 * scale, what });
     }
   }
 }
 
 function inner(a: NdArray, b: NdArray): number {
   return a.data.reduce((total, value, i) => total + value * b.data[i], 0);
-}
-
-/** Elements agree within tolerances; the message names the worst one. */
-export function assertClose(
-  what: string,
-  actual: NdArray,
-  wanted: NdArray,
-  relative: number,
-  absolute: number,
-): void {
-  assert.equal(actual.data.length, sizeOf(wanted.shape), `${what}: number of elements`);
-  let worst = -1, excess = 0;
-  for (const [i, value] of actual.data.entries()) {
-    const other = wanted.data[i];
-    if (Object.is(value, other) || value === other) continue;
-    const over = Math.abs(value - other) - absolute - relative * Math.abs(other);
-    if (over <= 0 || over <= excess) continue;
-    [worst, excess] = [i, Number.isNaN(over) ? Infinity : over];
-  }
-  assert(
-    worst < 0,
-    `${what}: element ${worst} of ${show(actual.shape)} is ${actual.data[worst]}, ` +
-      `${wanted.data[worst]} is wanted, ± ${absolute} and ${relative} of it`,
-  );
 }

@@ -8,8 +8,8 @@
 export function alloc(bytes: number): number;
 
 /**
- * `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0. A
- * window without a pixel gives 0.
+ * `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0.
+ * A window without a pixel gives 0.
  */
 export function avg_pool(x: number, y: number, geom: number, count_padding: number): void;
 
@@ -19,19 +19,20 @@ export function avg_pool(x: number, y: number, geom: number, count_padding: numb
 export function avg_pool_grad(dy: number, dx: number, geom: number, count_padding: number): void;
 
 /**
- * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 / sqrt(var +
- * eps)` over the biased variance, and `var_unbiased` for the running estimate (biased for a single
- * row). All three have c values.
+ * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
+ * sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
+ * for a single row). All three have c values.
  */
 export function batch_norm(x: number, gamma: number, beta: number, y: number, mean: number, inv_std: number, var_unbiased: number, rows: number, c: number, eps: number): void;
 
 /**
- * Gradients of [`batch_norm`] with respect to x, gamma and beta, given that of y.
+ * Gradients of `batch_norm` with respect to x, gamma and beta, given that of y.
  */
 export function batch_norm_grad(x: number, dy: number, gamma: number, mean: number, inv_std: number, dx: number, dgamma: number, dbeta: number, rows: number, c: number): void;
 
 /**
- * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci] w[ky, kx, ci, co]`.
+ * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]
+ * w[ky, kx, ci, co]`.
  */
 export function conv2d(x: number, w: number, y: number, geom: number): void;
 
@@ -51,16 +52,16 @@ export function conv2d_weight_grad(x: number, dy: number, dw: number, geom: numb
 export function copy(src: number, dst: number, bytes: number): void;
 
 /**
- * `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom` holds dims,
- * source strides and destination strides, `rank` words each, in elements. Source and destination
- * do not overlap.
+ * `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom`
+ * holds dims, source strides and destination strides, `rank` words each, in elements. Source and
+ * destination do not overlap.
  */
 export function copy_strided(src: number, dst: number, rank: number, geom: number, src_offset: number, dst_offset: number, accumulate: number): void;
 
 /**
- * Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and `w_y`; both 0
- * for the ignored label, and NaN for a label that is no class. The mean is sum of losses by sum of
- * weights.
+ * Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and
+ * `w_y`; both 0 for the ignored label, and NaN for a label that is no class. The mean is sum of
+ * losses by sum of weights.
  */
 export function cross_entropy(logits: number, labels: number, class_weights: number, loss: number, weight: number, rows: number, classes: number, smoothing: number, ignore: number): void;
 
@@ -97,8 +98,8 @@ export function live_bytes(): number;
 export function map(program: number): void;
 
 /**
- * `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed; b
- * is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
+ * `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed;
+ * b is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
  */
 export function matmul(a: number, b: number, c: number, geom: number): void;
 
@@ -114,8 +115,8 @@ export function max_pool(x: number, y: number, geom: number): void;
 export function max_pool_grad(x: number, dy: number, dx: number, geom: number): void;
 
 /**
- * `y[i, ch] = byte ch of x[i] * scale[ch] + shift[ch]` for the first `channels` (1, 3 or 4) channels;
- * `scale_shift` holds four scales and four shifts.
+ * `y[i, ch] = byte ch of x[i] * scale[ch] + shift[ch]` for the first `channels` (1, 3 or 4)
+ * channels; `scale_shift` holds four scales and four shifts.
  */
 export function pixels(x: number, y: number, count: number, channels: number, scale_shift: number): void;
 
@@ -137,8 +138,8 @@ export function pool_joined(): number;
 export function pool_worker(spin: number): void;
 
 /**
- * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an empty
- * maximum minus infinity; NaN propagates.
+ * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an
+ * empty maximum minus infinity; NaN propagates.
  */
 export function reduce(x: number, y: number, kind: number, outer: number, mid: number, inner: number, scale: number): void;
 

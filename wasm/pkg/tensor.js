@@ -12,8 +12,8 @@ export function alloc(bytes) {
 }
 
 /**
- * `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0. A
- * window without a pixel gives 0.
+ * `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0.
+ * A window without a pixel gives 0.
  * @param {number} x
  * @param {number} y
  * @param {number} geom
@@ -35,9 +35,9 @@ export function avg_pool_grad(dy, dx, geom, count_padding) {
 }
 
 /**
- * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 / sqrt(var +
- * eps)` over the biased variance, and `var_unbiased` for the running estimate (biased for a single
- * row). All three have c values.
+ * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
+ * sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
+ * for a single row). All three have c values.
  * @param {number} x
  * @param {number} gamma
  * @param {number} beta
@@ -54,7 +54,7 @@ export function batch_norm(x, gamma, beta, y, mean, inv_std, var_unbiased, rows,
 }
 
 /**
- * Gradients of [`batch_norm`] with respect to x, gamma and beta, given that of y.
+ * Gradients of `batch_norm` with respect to x, gamma and beta, given that of y.
  * @param {number} x
  * @param {number} dy
  * @param {number} gamma
@@ -71,7 +71,8 @@ export function batch_norm_grad(x, dy, gamma, mean, inv_std, dx, dgamma, dbeta, 
 }
 
 /**
- * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci] w[ky, kx, ci, co]`.
+ * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]
+ * w[ky, kx, ci, co]`.
  * @param {number} x
  * @param {number} w
  * @param {number} y
@@ -114,9 +115,9 @@ export function copy(src, dst, bytes) {
 }
 
 /**
- * `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom` holds dims,
- * source strides and destination strides, `rank` words each, in elements. Source and destination
- * do not overlap.
+ * `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom`
+ * holds dims, source strides and destination strides, `rank` words each, in elements. Source and
+ * destination do not overlap.
  * @param {number} src
  * @param {number} dst
  * @param {number} rank
@@ -130,9 +131,9 @@ export function copy_strided(src, dst, rank, geom, src_offset, dst_offset, accum
 }
 
 /**
- * Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and `w_y`; both 0
- * for the ignored label, and NaN for a label that is no class. The mean is sum of losses by sum of
- * weights.
+ * Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and
+ * `w_y`; both 0 for the ignored label, and NaN for a label that is no class. The mean is sum of
+ * losses by sum of weights.
  * @param {number} logits
  * @param {number} labels
  * @param {number} class_weights
@@ -215,8 +216,8 @@ export function map(program) {
 }
 
 /**
- * `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed; b
- * is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
+ * `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed;
+ * b is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
  * @param {number} a
  * @param {number} b
  * @param {number} c
@@ -249,8 +250,8 @@ export function max_pool_grad(x, dy, dx, geom) {
 }
 
 /**
- * `y[i, ch] = byte ch of x[i] * scale[ch] + shift[ch]` for the first `channels` (1, 3 or 4) channels;
- * `scale_shift` holds four scales and four shifts.
+ * `y[i, ch] = byte ch of x[i] * scale[ch] + shift[ch]` for the first `channels` (1, 3 or 4)
+ * channels; `scale_shift` holds four scales and four shifts.
  * @param {number} x
  * @param {number} y
  * @param {number} count
@@ -291,8 +292,8 @@ export function pool_worker(spin) {
 }
 
 /**
- * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an empty
- * maximum minus infinity; NaN propagates.
+ * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an
+ * empty maximum minus infinity; NaN propagates.
  * @param {number} x
  * @param {number} y
  * @param {number} kind

@@ -1,8 +1,10 @@
 //! Batch normalisation over the rows of `[rows, c]` (NHWC with the channels last), training mode.
 //!
 //! Statistics are made by chunks of rows that fit the first-level cache: the chunk's own mean, then
-//! the squares around it, then all chunks combined in order in double precision (Chan's formula). So
-//! memory is read once, and a mean far from zero does not eat the variance.
+//! the squares around it, then all chunks combined in order in double precision. So memory is read
+//! once, and a mean far from zero does not eat the variance.
+mod grad;
+
 use crate::{memory, pool, simd::*};
 use wasm_bindgen::prelude::*;
 
@@ -10,13 +12,13 @@ use wasm_bindgen::prelude::*;
 const CHUNK: usize = 6144;
 
 /// Rows of a chunk and the number of chunks.
-fn chunks(rows: usize, c: usize) -> (usize, usize) {
+pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
     pool::split(rows, (CHUNK / c.max(1)).max(8), 4096)
 }
 
-/// `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 / sqrt(var +
-/// eps)` over the biased variance, and `var_unbiased` for the running estimate (biased for a single
-/// row). All three have c values.
+/// `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
+/// sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
+/// for a single row). All three have c values.
 #[wasm_bindgen]
 pub fn batch_norm(
     x: *const f32,
@@ -40,7 +42,13 @@ pub fn batch_norm(
             let task = task as usize;
             let first = task * size;
             let to = sums.add(task * 2 * stride);
-            moments(x.add(first * c), size.min(rows - first), c, to, to.add(stride));
+            moments(
+                x.add(first * c),
+                size.min(rows - first),
+                c,
+                to,
+                to.add(stride),
+            );
         });
         for channel in 0..c {
             let (center, squares) = combine(sums.add(channel), stride, size, count, rows);
@@ -53,7 +61,13 @@ pub fn batch_norm(
         pool::run(work, count, &|task| {
             let first = task as usize * size;
             let (x, y) = (x.add(first * c), y.add(first * c));
-            normalise(x, y, [gamma, beta, mean, inv_std], size.min(rows - first), c);
+            normalise(
+                x,
+                y,
+                [gamma, beta, mean, inv_std],
+                size.min(rows - first),
+                c,
+            );
         });
     }
 }
@@ -83,18 +97,21 @@ unsafe fn combine(
     (center, squares.sum())
 }
 
-/// Runs `f::<4>` over blocks of four vectors of channels and `f::<1>` over the vectors that are left;
-/// both take the first channel. Four keep the adders busy.
+/// Runs `f::<4>` over blocks of four vectors of channels and `f::<1>` over the vectors that are
+/// left; both take the first channel. Four keep the adders busy.
 #[inline(always)]
-fn by_channels(c: usize, four: impl Fn(usize), one: impl Fn(usize)) {
+pub fn by_channels(c: usize, four: impl Fn(usize), one: impl Fn(usize)) {
     let whole = c / 16 * 16;
     (0..whole).step_by(16).for_each(four);
     (whole..c).step_by(4).for_each(one);
 }
 
 /// N vectors at `p`.
+///
+/// # Safety
+/// The address is readable for N vectors.
 #[inline(always)]
-unsafe fn load_n<const N: usize>(p: *const f32) -> [v128; N] {
+pub unsafe fn load_n<const N: usize>(p: *const f32) -> [v128; N] {
     // SAFETY: the caller's address is readable for N vectors.
     core::array::from_fn(|j| unsafe { load(p.add(j * 4)) })
 }
@@ -153,7 +170,16 @@ unsafe fn normalise(x: *const f32, y: *mut f32, with: [*const f32; 4], rows: usi
         by_channels(
             c,
             |at| normalise_of::<4>(x.add(at), y.add(at), with.map(|p| p.add(at)), rows, c, 16),
-            |at| normalise_of::<1>(x.add(at), y.add(at), with.map(|p| p.add(at)), rows, c, c - at),
+            |at| {
+                normalise_of::<1>(
+                    x.add(at),
+                    y.add(at),
+                    with.map(|p| p.add(at)),
+                    rows,
+                    c,
+                    c - at,
+                )
+            },
         )
     }
 }
@@ -176,144 +202,11 @@ unsafe fn normalise_of<const N: usize>(
             for j in 0..N {
                 let d = f32x4_sub(v[j], center[j]);
                 let to = y.add(row * c + j * 4);
-                store_part(to, madd(d, factor[j], beta[j]), if N == 4 { 4 } else { left });
-            }
-        }
-    }
-}
-
-/// Gradients of [`batch_norm`] with respect to x, gamma and beta, given that of y.
-#[wasm_bindgen]
-pub fn batch_norm_grad(
-    x: *const f32,
-    dy: *const f32,
-    gamma: *const f32,
-    mean: *const f32,
-    inv_std: *const f32,
-    dx: *mut f32,
-    dgamma: *mut f32,
-    dbeta: *mut f32,
-    rows: usize,
-    c: usize,
-) {
-    let (size, count) = chunks(rows, c);
-    let work = rows as u64 * c as u64 * 4;
-    let stride = c.next_multiple_of(4);
-    let [sums] = memory::workspace([2 * stride * count]);
-    // SAFETY: TypeScript has checked the sizes; every task has its own sums and rows.
-    unsafe {
-        pool::run(work, count, &|task| {
-            let first = task as usize * size;
-            let to = sums.add(task as usize * 2 * stride);
-            let (x, dy) = (x.add(first * c), dy.add(first * c));
-            products(x, dy, [mean, inv_std], size.min(rows - first), c, to, to.add(stride));
-        });
-        for channel in 0..c {
-            let (mut dot, mut sum) = (0.0f64, 0.0f64);
-            for chunk in 0..count {
-                let at = sums.add(chunk * 2 * stride + channel);
-                dot += *at as f64;
-                sum += *at.add(stride) as f64;
-            }
-            (*dgamma.add(channel), *dbeta.add(channel)) = (dot as f32, sum as f32);
-        }
-        pool::run(work, count, &|task| {
-            let first = task as usize * size;
-            let [x, dy] = [x, dy].map(|p| p.add(first * c));
-            let stats = [gamma, mean, inv_std, dgamma as *const f32, dbeta as *const f32];
-            input_grad(x, dy, dx.add(first * c), stats, (size.min(rows - first), rows), c);
-        });
-    }
-}
-
-/// Sums of `dy x_hat` and of dy, for every channel of a few rows.
-unsafe fn products(
-    x: *const f32,
-    dy: *const f32,
-    stats: [*const f32; 2],
-    rows: usize,
-    c: usize,
-    dot: *mut f32,
-    sum: *mut f32,
-) {
-    // SAFETY: as in `moments`.
-    unsafe {
-        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
-        by_channels(
-            c,
-            |i| products_of::<4>(at(i), (rows, c), dot.add(i), sum.add(i)),
-            |i| products_of::<1>(at(i), (rows, c), dot.add(i), sum.add(i)),
-        )
-    }
-}
-
-#[inline(never)]
-unsafe fn products_of<const N: usize>(
-    (x, dy, stats): (*const f32, *const f32, [*const f32; 2]),
-    (rows, c): (usize, usize),
-    dot: *mut f32,
-    sum: *mut f32,
-) {
-    // SAFETY: see `products`.
-    unsafe {
-        let [center, scale] = stats.map(|p| load_n::<N>(p));
-        let (mut d, mut s) = ([ZERO; N], [ZERO; N]);
-        for row in 0..rows {
-            let (v, g) = (load_n::<N>(x.add(row * c)), load_n::<N>(dy.add(row * c)));
-            for j in 0..N {
-                d[j] = madd(g[j], f32x4_sub(v[j], center[j]), d[j]);
-                s[j] = f32x4_add(s[j], g[j]);
-            }
-        }
-        for j in 0..N {
-            store(dot.add(j * 4), f32x4_mul(d[j], scale[j]));
-            store(sum.add(j * 4), s[j]);
-        }
-    }
-}
-
-/// `dx = gamma inv_std (dy - dbeta / n - x_hat dgamma / n)`.
-unsafe fn input_grad(
-    x: *const f32,
-    dy: *const f32,
-    dx: *mut f32,
-    stats: [*const f32; 5],
-    rows: (usize, usize),
-    c: usize,
-) {
-    // SAFETY: as in `normalise`.
-    unsafe {
-        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
-        by_channels(
-            c,
-            |i| input_grad_of::<4>(at(i), dx.add(i), rows, c, 16),
-            |i| input_grad_of::<1>(at(i), dx.add(i), rows, c, c - i),
-        )
-    }
-}
-
-#[inline(never)]
-unsafe fn input_grad_of<const N: usize>(
-    (x, dy, stats): (*const f32, *const f32, [*const f32; 5]),
-    dx: *mut f32,
-    (rows, all): (usize, usize),
-    c: usize,
-    left: usize,
-) {
-    let share = f32x4_splat(1.0 / all as f32);
-    // SAFETY: see `input_grad`.
-    unsafe {
-        for j in 0..N {
-            let [gamma, center, scale, dgamma, dbeta] = stats.map(|p| load(p.add(j * 4)));
-            let factor = f32x4_mul(gamma, scale);
-            let offset = f32x4_mul(dbeta, share);
-            let slope = f32x4_mul(f32x4_mul(dgamma, share), scale);
-            for row in 0..rows {
-                let i = row * c + j * 4;
-                let d = f32x4_sub(load(x.add(i)), center);
-                let g = nmadd(d, slope, f32x4_sub(load(dy.add(i)), offset));
-                let lanes = if N == 4 { 4 } else { left };
-                store_part(dx.add(i), f32x4_mul(g, factor), lanes);
+                store_part(
+                    to,
+                    madd(d, factor[j], beta[j]),
+                    if N == 4 { 4 } else { left },
+                );
             }
         }
     }

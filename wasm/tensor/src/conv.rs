@@ -1,8 +1,8 @@
 //! Convolution on NHWC: forward, input gradient, weight gradient; a file for each.
 //!
 //! All three are matrix products whose A is never built. In NHWC a row of a window is contiguous,
-//! `kw * cin` values long, so a window is `kh` segments at fixed offsets from its first pixel, and the
-//! micro-kernel walks them in place. Padding is the only thing that must be made: the image is
+//! `kw * cin` values long, so a window is `kh` segments at fixed offsets from its first pixel, and
+//! the micro-kernel walks them in place. Padding is the only thing that must be made: the image is
 //! copied once into a frame of zeros (an image that needs none is read where it lies), in groups of
 //! images that keep the workspace bounded.
 mod depthwise;
@@ -55,7 +55,24 @@ impl Geometry {
         let groups = groups.max(1);
         let (group_in, group_out) = (cin / groups, cout / groups);
         Geometry {
-            n, h, w, cin, kh, kw, cout, oh, ow, sh, sw, dh, dw, pt, pl, groups, group_in, group_out,
+            n,
+            h,
+            w,
+            cin,
+            kh,
+            kw,
+            cout,
+            oh,
+            ow,
+            sh,
+            sw,
+            dh,
+            dw,
+            pt,
+            pl,
+            groups,
+            group_in,
+            group_out,
         }
     }
 

@@ -39,7 +39,12 @@ impl Walk {
     /// that run on in both tensors.
     unsafe fn read(rank: usize, geom: *const i32) -> Walk {
         let zero = [0; MAX_RANK];
-        let mut walk = Walk { rank: 0, dims: [1; MAX_RANK], from: zero, to: zero };
+        let mut walk = Walk {
+            rank: 0,
+            dims: [1; MAX_RANK],
+            from: zero,
+            to: zero,
+        };
         for i in 0..rank.min(MAX_RANK) {
             // SAFETY: the geometry has 3 rank words.
             let [size, from, to] =
@@ -88,9 +93,9 @@ impl Walk {
     }
 }
 
-/// `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom` holds dims,
-/// source strides and destination strides, `rank` words each, in elements. Source and destination
-/// do not overlap.
+/// `dst[i . dst_strides] = src[i . src_strides]` over all indices i of `dims`, or `+=`. `geom`
+/// holds dims, source strides and destination strides, `rank` words each, in elements. Source and
+/// destination do not overlap.
 #[wasm_bindgen]
 pub fn copy_strided(
     src: *const f32,
@@ -128,7 +133,13 @@ pub fn copy_strided(
             let first = task as usize * size;
             for i in first..lines.min(first + size) {
                 let (from, to) = walk.offsets(1, i);
-                line(src.wrapping_offset(from), dst.wrapping_offset(to), count, strides, add);
+                line(
+                    src.wrapping_offset(from),
+                    dst.wrapping_offset(to),
+                    count,
+                    strides,
+                    add,
+                );
             }
         });
     }

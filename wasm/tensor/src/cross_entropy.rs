@@ -35,9 +35,9 @@ impl Criterion {
     }
 }
 
-/// Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and `w_y`; both 0
-/// for the ignored label, and NaN for a label that is no class. The mean is sum of losses by sum of
-/// weights.
+/// Loss and weight of every row: `(1 - s) w_y (-log p_y) + s / C sum over c of w_c (-log p_c)`, and
+/// `w_y`; both 0 for the ignored label, and NaN for a label that is no class. The mean is sum of
+/// losses by sum of weights.
 #[wasm_bindgen]
 pub fn cross_entropy(
     logits: *const f32,
@@ -50,7 +50,12 @@ pub fn cross_entropy(
     smoothing: f32,
     ignore: i32,
 ) {
-    let criterion = Criterion { classes, weights: class_weights, smoothing, ignore };
+    let criterion = Criterion {
+        classes,
+        weights: class_weights,
+        smoothing,
+        ignore,
+    };
     let (size, count) = row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
@@ -101,16 +106,32 @@ pub fn cross_entropy_grad(
     smoothing: f32,
     ignore: i32,
 ) {
-    let criterion = Criterion { classes, weights: class_weights, smoothing, ignore };
+    let criterion = Criterion {
+        classes,
+        weights: class_weights,
+        smoothing,
+        ignore,
+    };
     let (size, count) = row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        let weight_sum = if smoothing > 0.0 { criterion.weight_sum() } else { 0.0 };
+        let weight_sum = if smoothing > 0.0 {
+            criterion.weight_sum()
+        } else {
+            0.0
+        };
         pool::run(row_work(rows, classes), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let (x, to) = (logits.add(row * classes), dlogits.add(row * classes));
-                grad_row(x, *labels.add(row), *dloss.add(row), to, &criterion, weight_sum);
+                grad_row(
+                    x,
+                    *labels.add(row),
+                    *dloss.add(row),
+                    to,
+                    &criterion,
+                    weight_sum,
+                );
             }
         });
     }
@@ -131,7 +152,11 @@ unsafe fn grad_row(
     // SAFETY: the row has `classes` logits; stores are cut; the label is checked.
     unsafe {
         if label == criterion.ignore || !known {
-            let value = if label == criterion.ignore { 0.0 } else { f32::NAN };
+            let value = if label == criterion.ignore {
+                0.0
+            } else {
+                f32::NAN
+            };
             (0..classes).for_each(|class| *to.add(class) = value);
             return;
         }

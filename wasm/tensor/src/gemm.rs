@@ -100,13 +100,23 @@ impl Grid {
         // With few rows the columns are split too.
         let panels = n.div_ceil(16);
         let (chunk_panels, panel_chunks) = pool::split(panels, 1, 16usize.div_ceil(row_chunks));
-        Grid { chunk_rows, row_chunks, chunk_panels, panel_chunks }
+        Grid {
+            chunk_rows,
+            row_chunks,
+            chunk_panels,
+            panel_chunks,
+        }
     }
 
     /// For one thread: as few chunks as the tables allow. No sum depends on the grid.
     fn whole(m: usize, n: usize) -> Grid {
         let (chunk_rows, row_chunks) = pool::split(m, m.min(MAX_ROWS), m.div_ceil(MAX_ROWS));
-        Grid { chunk_rows, row_chunks, chunk_panels: n.div_ceil(16), panel_chunks: 1 }
+        Grid {
+            chunk_rows,
+            row_chunks,
+            chunk_panels: n.div_ceil(16),
+            panel_chunks: 1,
+        }
     }
 
     fn tasks(&self) -> usize {
@@ -118,9 +128,19 @@ impl Grid {
 ///
 /// # Safety
 /// All addresses are valid and the products write disjoint memory.
-pub unsafe fn run<R: Rows>(m: usize, n: usize, k: usize, count: usize, at: &dyn Fn(usize) -> Problem<R>) {
+pub unsafe fn run<R: Rows>(
+    m: usize,
+    n: usize,
+    k: usize,
+    count: usize,
+    at: &dyn Fn(usize) -> Problem<R>,
+) {
     let work = 2 * m as u64 * n as u64 * k as u64 * count as u64;
-    let grid = if work < pool::PARALLEL_WORK { Grid::whole(m, n) } else { Grid::new(m, n) };
+    let grid = if work < pool::PARALLEL_WORK {
+        Grid::whole(m, n)
+    } else {
+        Grid::new(m, n)
+    };
     // SAFETY: tasks write disjoint rows and columns of C.
     unsafe {
         pool::run(work, count * grid.tasks(), &|task| {
@@ -164,8 +184,18 @@ unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
             let (b, b_step, b_unit) = p.b.panel(column, width);
             let last_lanes = if column + width <= p.n { 4 } else { p.n % 4 };
             let (step, column) = (p.step, column * 4);
-            let run =
-                Run { width, b, segments, count, step, b_step, b_unit, column, last_lanes, add };
+            let run = Run {
+                width,
+                b,
+                segments,
+                count,
+                step,
+                b_step,
+                b_unit,
+                column,
+                last_lanes,
+                add,
+            };
             // SAFETY: the tables hold `rows` addresses, and 8 more of A.
             unsafe { panel(&run, &a, &c, rows) };
         }

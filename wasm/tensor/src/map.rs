@@ -20,8 +20,8 @@ pub const MAX_RANK: usize = 8;
 /// Words of an instruction: code, destination, three arguments.
 const OP_WORDS: usize = 5;
 
-/// A program as TypeScript lays it out: `[n, r, L, K, S, R]`, r dimensions, L loads `[ptr, dst, kind,
-/// r strides]`, K operations `[code, dst, a, b, c]`, S stores `[ptr, src]`.
+/// A program as TypeScript lays it out: `[n, r, L, K, S, R]`, r dimensions, L loads `[ptr, dst,
+/// kind, r strides]`, K operations `[code, dst, a, b, c]`, S stores `[ptr, src]`.
 struct Program {
     elements: usize,
     dims: *const u32,
@@ -74,6 +74,13 @@ impl Program {
         unsafe { *(self.stores.add(i * 2) as *const [u32; 2]) }
     }
 
+    /// Whether a load's register is also stored, beside something else that may lie over the load.
+    unsafe fn stores_load(&self, register: usize) -> bool {
+        // SAFETY: i < store_count.
+        let stored = |i| unsafe { self.store(i)[1] as usize == register };
+        self.store_count > 1 && (0..self.store_count).any(stored)
+    }
+
     /// The tensor that the last operation may write at once: the only destination of its result,
     /// when everything else that is stored was computed too. (A load may lie in the same memory,
     /// and must be stored before it is overwritten.)
@@ -82,7 +89,9 @@ impl Program {
         unsafe {
             let stores = || (0..self.store_count).map(|i| self.store(i));
             let computed = |register: u32| {
-                let writer = (0..self.op_count).rev().find(|&i| self.op(i)[1] == register);
+                let writer = (0..self.op_count)
+                    .rev()
+                    .find(|&i| self.op(i)[1] == register);
                 writer.is_some_and(|i| self.op(i)[0] != ops::CONST)
             };
             if self.op_count == 0 || !stores().all(|[_, from]| computed(from)) {
@@ -165,11 +174,20 @@ impl<'a> Machine<'a> {
             for i in 0..program.load_count {
                 let load = program.load(i);
                 let len = load.scratch_len();
-                sources.add(i).write(load.source(at));
+                let mut source = load.source(at);
+                source.copied = program.stores_load(source.register);
+                sources.add(i).write(source);
                 at = at.add(len);
             }
             let now = at as *mut *const f32;
-            Machine { program, now, own, sources, constants, direct: program.direct() }
+            Machine {
+                program,
+                now,
+                own,
+                sources,
+                constants,
+                direct: program.direct(),
+            }
         }
     }
 
@@ -190,7 +208,11 @@ impl<'a> Machine<'a> {
                 let own = self.own.add(source.register * BLOCK);
                 *self.now.add(source.register) = source.block(start, len, own);
             }
-            let direct = if len % 4 == 0 { self.direct } else { core::ptr::null_mut() };
+            let direct = if len.is_multiple_of(4) {
+                self.direct
+            } else {
+                core::ptr::null_mut()
+            };
             let mut constant = self.constants as *const f32;
             for i in 0..p.op_count {
                 let [code, to, a, b, c] = p.op(i);
@@ -217,7 +239,7 @@ impl<'a> Machine<'a> {
             for i in 0..p.store_count {
                 let [to, from] = p.store(i);
                 let (to, from) = (to as *mut f32, *self.now.add(from as usize));
-                if from != to.wrapping_add(start) as *const f32 {
+                if !core::ptr::eq(from, to.wrapping_add(start)) {
                     ops::copy(from, to, start, len);
                 }
             }

@@ -26,7 +26,9 @@ fn layout(bytes: usize) -> Option<Layout> {
 /// none left.
 #[wasm_bindgen]
 pub fn alloc(bytes: usize) -> *mut u8 {
-    let Some(layout) = layout(bytes) else { return core::ptr::null_mut() };
+    let Some(layout) = layout(bytes) else {
+        return core::ptr::null_mut();
+    };
     // SAFETY: the layout's size is at least SLACK, hence not zero.
     let ptr = unsafe { alloc_zeroed(layout) };
     if !ptr.is_null() {
@@ -87,7 +89,9 @@ fn reserve(bytes: u64) -> usize {
     // Some room to grow, so that slightly larger needs do not each move the workspace.
     let wanted = (bytes + bytes / 8).next_multiple_of(65536);
     for size in [wanted, bytes] {
-        let Some(layout) = usize::try_from(size).ok().and_then(layout) else { continue };
+        let Some(layout) = usize::try_from(size).ok().and_then(layout) else {
+            continue;
+        };
         // SAFETY: the size is not zero.
         let base = unsafe { system_alloc(layout) };
         if !base.is_null() {

@@ -39,7 +39,22 @@ impl Geometry {
         // SAFETY: see above.
         let raw = unsafe { *(geom as *const [i32; 14]) };
         let [n, h, w, c, kh, kw, oh, ow, sh, sw, dh, dw, pt, pl] = raw.map(|x| x.max(0) as usize);
-        Geometry { n, h, w, c, kh, kw, oh, ow, sh, sw, dh, dw, pt, pl }
+        Geometry {
+            n,
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            oh,
+            ow,
+            sh,
+            sw,
+            dh,
+            dw,
+            pt,
+            pl,
+        }
     }
 
     fn work(&self) -> u64 {
@@ -66,11 +81,22 @@ impl Span {
     #[inline(always)]
     fn new(at: usize, padding: usize, dilation: usize, kernel: usize, size: usize) -> Span {
         if at >= padding && at - padding + (kernel - 1) * dilation < size {
-            return Span { first: 0, end: kernel, start: at - padding };
+            return Span {
+                first: 0,
+                end: kernel,
+                start: at - padding,
+            };
         }
-        let end = (size + padding).saturating_sub(at).div_ceil(dilation).min(kernel);
+        let end = (size + padding)
+            .saturating_sub(at)
+            .div_ceil(dilation)
+            .min(kernel);
         let first = padding.saturating_sub(at).div_ceil(dilation).min(end);
-        Span { first, end, start: (at + first * dilation).saturating_sub(padding) }
+        Span {
+            first,
+            end,
+            start: (at + first * dilation).saturating_sub(padding),
+        }
     }
 
     fn len(&self) -> usize {

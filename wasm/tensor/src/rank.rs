@@ -23,7 +23,9 @@ pub fn label_rank(
                 let label = *labels.add(row);
                 *rank.add(row) = match usize::try_from(label) {
                     _ if label == ignore => -1.0,
-                    Ok(label) if label < classes => beaten(logits.add(row * classes), label, classes),
+                    Ok(label) if label < classes => {
+                        beaten(logits.add(row * classes), label, classes)
+                    }
                     _ => f32::NAN,
                 };
             }

@@ -8,8 +8,8 @@ use wasm_bindgen::prelude::*;
 /// Elements of a chunk, at least.
 const CHUNK: usize = 4096;
 
-/// `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an empty
-/// maximum minus infinity; NaN propagates.
+/// `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an
+/// empty maximum minus infinity; NaN propagates.
 #[wasm_bindgen]
 pub fn reduce(
     x: *const f32,
@@ -23,10 +23,17 @@ pub fn reduce(
     // SAFETY: TypeScript has checked the sizes.
     unsafe {
         match kind {
-            0 => reduce_with(x, y, (outer, mid, inner), scale, 0.0, |a, b| f32x4_add(a, b)),
-            _ => reduce_with(x, y, (outer, mid, inner), scale, f32::NEG_INFINITY, |a, b| {
-                f32x4_max(a, b)
+            0 => reduce_with(x, y, (outer, mid, inner), scale, 0.0, |a, b| {
+                f32x4_add(a, b)
             }),
+            _ => reduce_with(
+                x,
+                y,
+                (outer, mid, inner),
+                scale,
+                f32::NEG_INFINITY,
+                |a, b| f32x4_max(a, b),
+            ),
         }
     }
 }

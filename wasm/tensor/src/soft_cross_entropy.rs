@@ -73,7 +73,10 @@ unsafe fn grad_row(x: *const f32, target: *const f32, dloss: f32, to: *mut f32, 
         let (max, log) = log_sum(x, classes);
         let mut total = ZERO;
         for at in (0..classes).step_by(4) {
-            total = f32x4_add(total, v128_and(first_lanes(classes - at), load(target.add(at))));
+            total = f32x4_add(
+                total,
+                v128_and(first_lanes(classes - at), load(target.add(at))),
+            );
         }
         let total = f32x4_splat(horizontal_sum(total));
         let (shift, log) = (f32x4_splat(max), f32x4_splat(log));

@@ -125,13 +125,21 @@ unsafe fn grad_row(y: *const f32, dy: *const f32, dx: *mut f32, c: usize, log: b
         let mut sum = ZERO;
         for at in (0..c).step_by(4) {
             let g = load_row(dy, at, c, 0.0);
-            let weight = if log { f32x4_splat(1.0) } else { load_row(y, at, c, 0.0) };
+            let weight = if log {
+                f32x4_splat(1.0)
+            } else {
+                load_row(y, at, c, 0.0)
+            };
             sum = madd(g, weight, sum);
         }
         let sum = f32x4_splat(horizontal_sum(sum));
         for at in (0..c).step_by(4) {
             let (v, g) = (load(y.add(at)), load(dy.add(at)));
-            let d = if log { nmadd(math::exp(v), sum, g) } else { f32x4_mul(v, f32x4_sub(g, sum)) };
+            let d = if log {
+                nmadd(math::exp(v), sum, g)
+            } else {
+                f32x4_mul(v, f32x4_sub(g, sum))
+            };
             store_part(dx.add(at), d, c - at);
         }
     }

@@ -7,7 +7,8 @@ use crate::gemm::{run, Operand, Problem, Rows};
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
 
-/// `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci] w[ky, kx, ci, co]`.
+/// `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]
+/// w[ky, kx, ci, co]`.
 #[wasm_bindgen]
 pub fn conv2d(x: *const f32, w: *const f32, y: *mut f32, geom: *const i32) {
     // SAFETY: TypeScript has checked shapes and sizes.
@@ -96,8 +97,14 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
             w = widened;
         }
         let operand = |i: usize| match unpacked {
-            true => Operand::Rows { at: w.add(i * n), ld: g.cout },
-            false => Operand::Panels { at: packed.add(i * len), depth: k },
+            true => Operand::Rows {
+                at: w.add(i * n),
+                ld: g.cout,
+            },
+            false => Operand::Panels {
+                at: packed.add(i * len),
+                depth: k,
+            },
         };
         let list = SegmentList::new(scratch, 4, &operand(0));
         let (segments, segment_count, _) = window(g, &frame, list).list();
@@ -122,7 +129,16 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
                     c_pixel: g.cout * 4,
                 };
                 let (m, b) = (images * g.oh * g.ow, operand(i));
-                Problem { rows, m, n, segments, segment_count, step: 4, b, add: false }
+                Problem {
+                    rows,
+                    m,
+                    n,
+                    segments,
+                    segment_count,
+                    step: 4,
+                    b,
+                    add: false,
+                }
             });
         }
     }

@@ -82,7 +82,11 @@ impl Frame {
         let (image, y) = (row / self.frame_h, row % self.frame_h);
         let c = self.channels;
         let inside = y >= self.top && y - self.top < self.h;
-        let columns = if inside { self.w.min(self.frame_w.saturating_sub(self.left)) } else { 0 };
+        let columns = if inside {
+            self.w.min(self.frame_w.saturating_sub(self.left))
+        } else {
+            0
+        };
         let before = if columns > 0 { self.left * c } else { 0 };
         let end = before + columns * c;
         // SAFETY: the row has frame_w * c floats, of which `before .. end` come from the image.

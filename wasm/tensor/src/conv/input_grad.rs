@@ -45,7 +45,10 @@ fn margin(kernel: usize, d: usize, p: usize, s: usize) -> usize {
 
 /// The frame of dy that all phases stay inside.
 fn output_frame(g: &Geometry) -> Frame {
-    let (top, left) = (margin(g.kh, g.dh, g.pt, g.sh), margin(g.kw, g.dw, g.pl, g.sw));
+    let (top, left) = (
+        margin(g.kh, g.dh, g.pt, g.sh),
+        margin(g.kw, g.dw, g.pl, g.sw),
+    );
     Frame {
         h: g.oh,
         w: g.ow,
@@ -63,7 +66,12 @@ unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) 
     let group = frame.group(g.n);
     let taps = g.kh * g.kw;
     let len = packed_len(taps * g.group_out, g.group_in) * g.groups;
-    let sizes = [frame.scratch(group), len, segments_len(taps, g.group_out), taps];
+    let sizes = [
+        frame.scratch(group),
+        len,
+        segments_len(taps, g.group_out),
+        taps,
+    ];
     let [framed, packed, scratch, order] = memory::workspace(sizes);
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
@@ -73,7 +81,14 @@ unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) 
             let dx = dx.add(first * g.h * g.w * g.cin);
             for phase in 0..g.sh.min(g.h) * g.sw.min(g.w) {
                 let at = (phase / g.sw.min(g.w), phase % g.sw.min(g.w));
-                let list = SegmentList::new(scratch, 4, &Operand::Panels { at: packed, depth: 0 });
+                let list = SegmentList::new(
+                    scratch,
+                    4,
+                    &Operand::Panels {
+                        at: packed,
+                        depth: 0,
+                    },
+                );
                 let (list, met) = taps_of(at, g, &frame, list, order as *mut u32);
                 pack(w, packed, g, order as *const u32, met);
                 run_phase(at, g, &frame, images, framed, packed, &list, dx);
@@ -93,9 +108,13 @@ unsafe fn taps_of(
 ) -> (SegmentList, usize) {
     let mut met = 0;
     for ky in (0..g.kh).rev() {
-        let Some(y) = tap_offset(ry, g.pt, ky, g.dh, g.sh, frame.top) else { continue };
+        let Some(y) = tap_offset(ry, g.pt, ky, g.dh, g.sh, frame.top) else {
+            continue;
+        };
         for kx in (0..g.kw).rev() {
-            let Some(x) = tap_offset(rx, g.pl, kx, g.dw, g.sw, frame.left) else { continue };
+            let Some(x) = tap_offset(rx, g.pl, kx, g.dw, g.sw, frame.left) else {
+                continue;
+            };
             list.push((y * frame.frame_w + x) * g.cout, g.group_out);
             // SAFETY: there is a word for every tap.
             unsafe { *order.add(met) = (ky * g.kw + kx) as u32 };
@@ -156,7 +175,16 @@ unsafe fn run_phase(
             };
             let at = packed.add(i * packed_len(k, n));
             let b = Operand::Panels { at, depth: k };
-            Problem { rows, m, n, segments, segment_count, step: 4, b, add: false }
+            Problem {
+                rows,
+                m,
+                n,
+                segments,
+                segment_count,
+                step: 4,
+                b,
+                add: false,
+            }
         });
     }
 }

@@ -1,9 +1,9 @@
 //! Convolutions of few channels, such as a first layer from RGB, without waste.
 //!
 //! Six output channels would leave a tile of eight a quarter empty. But NHWC lets p neighbouring
-//! pixels pass for one pixel of `p cout` channels: the same memory, a window wider by the p - 1 steps
-//! between them, and weights with zeros where a pixel does not reach. Six channels in pairs fill a
-//! tile of twelve, and what is stored is contiguous.
+//! pixels pass for one pixel of `p cout` channels: the same memory, a window wider by the p - 1
+//! steps between them, and weights with zeros where a pixel does not reach. Six channels in pairs
+//! fill a tile of twelve, and what is stored is contiguous.
 use super::Geometry;
 use crate::gemm::micro::tile_rows;
 use crate::gemm::pack::panel_width;
@@ -27,7 +27,7 @@ pub fn pixels_together(g: &Geometry) -> usize {
         return 1;
     }
     let cost = |p: usize| (g.kw + (p - 1) * g.sw) * padded(p * g.cout) * 20 / p;
-    let fits = |p: &usize| g.ow % p == 0 && p * g.cout <= 16;
+    let fits = |p: &usize| g.ow.is_multiple_of(*p) && p * g.cout <= 16;
     let best = (2..=MAX_PIXELS).filter(fits).min_by_key(|&p| cost(p));
     best.filter(|&p| cost(p) * 20 <= cost(1) * 19).unwrap_or(1)
 }

@@ -1,8 +1,8 @@
 //! Framed images turned to planes, one per channel.
 //!
-//! The weight gradient walks along pixels. In NHWC neighbours are `cin` floats apart, a power of two
-//! as a rule, so that a block of k crowds into few sets of the first-level cache. In planes they are
-//! side by side, for all taps at once.
+//! The weight gradient walks along pixels. In NHWC neighbours are `cin` floats apart, a power of
+//! two as a rule, so that a block of k crowds into few sets of the first-level cache. In planes
+//! they are side by side, for all taps at once.
 use super::frame::Frame;
 use crate::gemm::pack::transpose_into;
 use crate::{pool, simd::*};
@@ -24,14 +24,22 @@ pub struct Layout {
 impl Layout {
     /// As the frame has them.
     pub fn pixels(frame: &Frame) -> Layout {
-        Layout { image: frame.len(), pixel: frame.channels, channel: 1 }
+        Layout {
+            image: frame.len(),
+            pixel: frame.channels,
+            channel: 1,
+        }
     }
 
     /// In planes.
     pub fn planes(frame: &Frame) -> Layout {
         // A transposed row may spill three floats past its plane.
         let plane = (frame.frame_h * frame.frame_w + 3).next_multiple_of(4);
-        Layout { image: plane * frame.channels, pixel: 1, channel: plane }
+        Layout {
+            image: plane * frame.channels,
+            pixel: 1,
+            channel: plane,
+        }
     }
 
     /// Whether planes pay.
@@ -61,7 +69,14 @@ pub unsafe fn fill(frame: &Frame, x: *const f32, count: usize, to: *mut f32) {
 
 /// Some channels of one image: first the rows, upwards, then the margins they spill into.
 unsafe fn fill_block(frame: &Frame, x: *const f32, to: *mut f32, channels: usize, plane: usize) {
-    let Frame { w, top, left, frame_h, frame_w, .. } = *frame;
+    let Frame {
+        w,
+        top,
+        left,
+        frame_h,
+        frame_w,
+        ..
+    } = *frame;
     let columns = w.min(frame_w.saturating_sub(left));
     let rows = frame.h.min(frame_h.saturating_sub(top));
     // SAFETY: the caller's planes.
@@ -76,10 +91,17 @@ unsafe fn fill_block(frame: &Frame, x: *const f32, to: *mut f32, channels: usize
             zero(to, top * frame_w + left);
             for y in 0..rows {
                 let end = (top + y) * frame_w + left + columns;
-                let gap = if y + 1 < rows { frame_w - columns } else { frame_w - left - columns };
+                let gap = if y + 1 < rows {
+                    frame_w - columns
+                } else {
+                    frame_w - left - columns
+                };
                 zero(to.add(end), gap);
             }
-            zero(to.add((top + rows) * frame_w), (frame_h - top - rows) * frame_w);
+            zero(
+                to.add((top + rows) * frame_w),
+                (frame_h - top - rows) * frame_w,
+            );
         }
     }
 }

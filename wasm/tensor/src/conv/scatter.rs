@@ -1,9 +1,9 @@
 //! Gradient of the input by scattering, for windows of few channels without padding.
 //!
-//! Gathering computes every input pixel over all taps, and at the border most taps meet nothing: a 5x5
-//! window on 14x14 pixels does twice the work. Here every output pixel adds the row of its window,
-//! `kw * cin` contiguous values, to dx: a product that adds to overlapping rows of C. It writes more,
-//! so it pays where cin is small. Rows of one image are added by one thread, in order.
+//! Gathering computes every input pixel over all taps, and at the border most taps meet nothing: a
+//! 5x5 window on 14x14 pixels does twice the work. Here every output pixel adds the row of its
+//! window, `kw * cin` contiguous values, to dx: a product that adds to overlapping rows of C. It
+//! writes more, so it pays where cin is small. Rows of one image are added by one thread, in order.
 use super::forward::PixelRows;
 use super::narrow::padded;
 use super::Geometry;
@@ -21,9 +21,9 @@ pub fn pays(g: &Geometry) -> bool {
     if !inside || g.groups > 1 || g.dw > 1 {
         return false;
     }
-    let gather = (g.h * g.w * g.kw * padded(g.cin)) as u64 / (g.sh * g.sw) as u64;
+    let gather = (g.h * g.w) as u64 * (g.kw * padded(g.cin)) as u64 / (g.sh * g.sw) as u64;
     // A tile's additions to C take as long as some six values of k.
-    let scatter = (g.oh * g.ow * padded(g.kw * g.cin)) as u64;
+    let scatter = (g.oh * g.ow) as u64 * padded(g.kw * g.cin) as u64;
     scatter * (g.cout as u64 + 6) < gather * g.cout as u64
 }
 
@@ -34,7 +34,10 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
     let len = packed_len(k, n);
     let [packed, scratch] = memory::workspace([len * g.kh, segments_len(1, k)]);
     let image = g.h * g.w * g.cin;
-    let panel = |ky: usize| Operand::Panels { at: packed.wrapping_add(ky * len), depth: k };
+    let panel = |ky: usize| Operand::Panels {
+        at: packed.wrapping_add(ky * len),
+        depth: k,
+    };
     // SAFETY: every image is one task; scratch is as large as asked for.
     unsafe {
         pack(w, packed, g);
@@ -63,7 +66,16 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
                     };
                     let (m, b) = (g.oh * g.ow, panel(ky));
                     let step = 4;
-                    run_here(&Problem { rows, m, n, segments, segment_count, step, b, add: true });
+                    run_here(&Problem {
+                        rows,
+                        m,
+                        n,
+                        segments,
+                        segment_count,
+                        step,
+                        b,
+                        add: true,
+                    });
                 }
             }
         });

@@ -27,11 +27,7 @@ pub unsafe fn dot_product(
                     // Rows and columns past the end repeat the last one.
                     let row = |q: usize| a.add((i + q).min(m - 1) * k);
                     let column = |q: usize| b.add((j + q).min(n - 1) * k);
-                    let sums = tile(
-                        [row(0), row(1), row(2), row(3)],
-                        [column(0), column(1)],
-                        k,
-                    );
+                    let sums = tile([row(0), row(1), row(2), row(3)], [column(0), column(1)], k);
                     for (q, pair) in sums.iter().enumerate().take(m - i) {
                         for (r, sum) in pair.iter().enumerate().take(n - j) {
                             *c.add((i + q) * n + j + r) = *sum;

@@ -8,10 +8,10 @@ use super::{run, EvenRows, Operand, Problem};
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
 
-/// Whether to transpose A first: along k its values lie `m` floats apart, and if that is a multiple of
-/// 512 bytes, or pages, a block of k crowds into few sets of the cache.
+/// Whether to transpose A first: along k its values lie `m` floats apart, and if that is a multiple
+/// of 512 bytes, or pages, a block of k crowds into few sets of the cache.
 fn worth_turning(m: usize, n: usize, k: usize) -> bool {
-    k > 96 && n >= 64 && (m % 128 == 0 || m > 1024)
+    k > 96 && n >= 64 && (m.is_multiple_of(128) || m > 1024)
 }
 
 /// Floats of packed B made at a time.
@@ -31,8 +31,8 @@ struct Geometry {
     b_batch_stride: i32,
 }
 
-/// `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed; b
-/// is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
+/// `c[i] = op(a[i]) op(b[i])` for every i of the batch: a is `[m, k]`, or `[k, m]` when transposed;
+/// b is `[k, n]`, or `[n, k]`; c is `[batch, m, n]`.
 #[wasm_bindgen]
 pub fn matmul(a: *const f32, b: *const f32, c: *mut f32, geom: *const i32) {
     // SAFETY: TypeScript has checked shapes and sizes.
@@ -80,7 +80,11 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
     let turned_len = if turn { m * a_ld } else { 0 };
     // A shared B is packed once; of many, some at a time.
     let size = len.max(turned_len);
-    let group = if shared && !turn { batch } else { (PACKED_MAX / size.max(1)).clamp(1, batch) };
+    let group = if shared && !turn {
+        batch
+    } else {
+        (PACKED_MAX / size.max(1)).clamp(1, batch)
+    };
     let packs = if shared { 1 } else { group };
     let [packed, scratch, turned] =
         memory::workspace([len * packs, segments_len(1, k), turned_len * group]);
@@ -92,8 +96,14 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
         let operand = |b: *const f32, i: usize| match len {
-            0 => Operand::Rows { at: g.b(b, i), ld: n },
-            _ => Operand::Panels { at: packed.add(if shared { 0 } else { i * len }), depth: k },
+            0 => Operand::Rows {
+                at: g.b(b, i),
+                ld: n,
+            },
+            _ => Operand::Panels {
+                at: packed.add(if shared { 0 } else { i * len }),
+                depth: k,
+            },
         };
         let mut list = SegmentList::new(scratch, step, &operand(b, 0));
         list.push(0, k);
@@ -117,7 +127,16 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
                     c_pitch: n * 4,
                 };
                 let b = operand(g.b(b, first), i);
-                Problem { rows, m, n, segments, segment_count, step, b, add: false }
+                Problem {
+                    rows,
+                    m,
+                    n,
+                    segments,
+                    segment_count,
+                    step,
+                    b,
+                    add: false,
+                }
             });
         }
     }

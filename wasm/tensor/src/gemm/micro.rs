@@ -74,15 +74,16 @@ pub unsafe fn tile(run: &Run, a: *const usize, c: *const usize) {
 /// seconds would stay in baseline code to its end, five times slower. The loops over MR and NV
 /// have constant bounds and are unrolled, so `acc` lives in registers.
 #[inline(never)]
-unsafe fn kernel<const MR: usize, const NV: usize>(
-    run: &Run,
-    a: *const usize,
-    c: *const usize,
-) {
+unsafe fn kernel<const MR: usize, const NV: usize>(run: &Run, a: *const usize, c: *const usize) {
     // SAFETY: the caller's addresses are valid for the tile.
     unsafe {
         let mut acc = [[ZERO; NV]; MR];
-        let Run { step, b_step, b_unit, .. } = *run;
+        let Run {
+            step,
+            b_step,
+            b_unit,
+            ..
+        } = *run;
         for s in 0..run.count {
             let segment = *run.segments.add(s);
             let mut rows = [core::ptr::null::<u8>(); MR];

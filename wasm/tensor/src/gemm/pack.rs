@@ -2,9 +2,9 @@
 //! rows one after the other, so that the micro-kernel reads B as one stream.
 use crate::simd::*;
 
-/// Whether to pack a B of `n` columns for a product of `m` rows, or read it as it lies. For few rows
-/// packing costs as much as the product. Rows of B up to 2 KiB apart do well enough unpacked while
-/// the copy is not yet cheap; farther apart they crowd into few sets of the caches.
+/// Whether to pack a B of `n` columns for a product of `m` rows, or read it as it lies. For few
+/// rows packing costs as much as the product. Rows of B up to 2 KiB apart do well enough unpacked
+/// while the copy is not yet cheap; farther apart they crowd into few sets of the caches.
 pub fn worth_packing(m: usize, n: usize) -> bool {
     n > 16 && m > 24 && (n > 512 || m > 512)
 }
@@ -56,8 +56,9 @@ pub unsafe fn pack_columns(
     unsafe { transpose_into(b, ld, (valid.min(width), rows), to, width) }
 }
 
-/// `to[j, i] = from[i, j]` for a matrix of `rows` by `columns`; its rows are `ld` floats apart, those of the
-/// result `to_ld`. The result's rows are filled up to whole vectors with the last value.
+/// `to[j, i] = from[i, j]` for a matrix of `rows` by `columns`; its rows are `ld` floats apart,
+/// those of the result `to_ld`. The result's rows are filled up to whole vectors with the last
+/// value.
 ///
 /// # Safety
 /// Both are valid; `to` has room for whole vectors in each row.
@@ -95,10 +96,14 @@ pub unsafe fn transpose_into(
 /// Rows of a 4x4 block to its columns.
 #[inline(always)]
 pub fn transpose([a, b, c, d]: [v128; 4]) -> [v128; 4] {
-    let (ab_low, ab_high) =
-        (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
-    let (cd_low, cd_high) =
-        (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+    let (ab_low, ab_high) = (
+        i32x4_shuffle::<0, 4, 1, 5>(a, b),
+        i32x4_shuffle::<2, 6, 3, 7>(a, b),
+    );
+    let (cd_low, cd_high) = (
+        i32x4_shuffle::<0, 4, 1, 5>(c, d),
+        i32x4_shuffle::<2, 6, 3, 7>(c, d),
+    );
     [
         i64x2_shuffle::<0, 2>(ab_low, cd_low),
         i64x2_shuffle::<1, 3>(ab_low, cd_low),

@@ -18,8 +18,8 @@ pub fn segments_len(count: usize, len: usize) -> usize {
 }
 
 impl SegmentList {
-    /// `step` is in bytes of A. B is counted in rows of its panels, or in elements where it is read as
-    /// it lies.
+    /// `step` is in bytes of A. B is counted in rows of its panels, or in elements where it is read
+    /// as it lies.
     ///
     /// # Safety
     /// `scratch` has room for [`segments_len`] floats of all that will be pushed.
@@ -28,7 +28,13 @@ impl SegmentList {
             Operand::Rows { ld, .. } => *ld,
             Operand::Panels { .. } => 1,
         };
-        SegmentList { start: scratch as *mut Segment, len: 0, step: step / 4, b_step, total: 0 }
+        SegmentList {
+            start: scratch as *mut Segment,
+            len: 0,
+            step: step / 4,
+            b_step,
+            total: 0,
+        }
     }
 
     /// Appends `len` values of k, the first `offset` elements from the row's address, with the next
@@ -62,7 +68,11 @@ impl SegmentList {
                     return;
                 }
             }
-            let segment = Segment { offset: offset as i32, b: b as u32, len: len as u32 };
+            let segment = Segment {
+                offset: offset as i32,
+                b: b as u32,
+                len: len as u32,
+            };
             *self.start.add(self.len) = segment;
         }
         self.len += 1;

@@ -112,13 +112,20 @@ impl Load {
                 _ => {}
             }
         }
-        Source { register: self.register, load: self, scratch }
+        Source {
+            register: self.register,
+            copied: false,
+            load: self,
+            scratch,
+        }
     }
 }
 
 /// A load that is ready to give blocks.
 pub struct Source {
     pub register: usize,
+    /// Copy what could be read in place: the program stores it as it is, and may overwrite it first.
+    pub copied: bool,
     load: Load,
     scratch: *const f32,
 }
@@ -134,6 +141,11 @@ impl Source {
     #[inline(always)]
     pub unsafe fn block(&self, start: usize, len: usize, own: *mut f32) -> *const f32 {
         match self.load.pattern {
+            Pattern::Contiguous if self.copied => {
+                // SAFETY: passed on to the caller.
+                unsafe { ops::copy(self.load.at.wrapping_add(start), own, 0, len) };
+                own
+            }
             Pattern::Contiguous => self.load.at.wrapping_add(start),
             Pattern::Scalar => self.scratch,
             Pattern::Periodic(period) => self.scratch.wrapping_add(start % period),

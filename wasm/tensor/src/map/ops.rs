@@ -123,7 +123,9 @@ unsafe fn binary(
     f: impl Fn(v128, v128) -> v128,
 ) {
     // SAFETY: see `run`.
-    each_vector(len, |i| unsafe { store(to.add(i), f(load(a.add(i)), load(b.add(i)))) });
+    each_vector(len, |i| unsafe {
+        store(to.add(i), f(load(a.add(i)), load(b.add(i))))
+    });
 }
 
 /// `a != 0 ? b : c`; NaN counts as true.

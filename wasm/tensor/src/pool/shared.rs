@@ -89,7 +89,11 @@ fn drain(job: u32) {
         // Read before claiming. If the claim succeeds, the job was not over in between, so these
         // two belong to it.
         let (run, closure) = (RUN.load(Relaxed), CLOSURE.load(Relaxed));
-        if CLAIM.0.compare_exchange_weak(claim, claim - 1, SeqCst, Relaxed).is_err() {
+        if CLAIM
+            .0
+            .compare_exchange_weak(claim, claim - 1, SeqCst, Relaxed)
+            .is_err()
+        {
             continue;
         }
         // SAFETY: RUN holds a function stored as `Run` above.

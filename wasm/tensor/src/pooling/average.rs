@@ -5,12 +5,16 @@ use wasm_bindgen::prelude::*;
 
 /// What a window's sum is multiplied by: padding counts as zeros, or not at all.
 fn share(g: &Geometry, rows: Span, columns: Span, count_padding: bool) -> f32 {
-    let count = if count_padding { g.kh * g.kw } else { rows.len() * columns.len() };
+    let count = if count_padding {
+        g.kh * g.kw
+    } else {
+        rows.len() * columns.len()
+    };
     1.0 / count.max(1) as f32
 }
 
-/// `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0. A
-/// window without a pixel gives 0.
+/// `y[n, oy, ox, c] = mean of x over the window`, whose padding counts if `count_padding` is not 0.
+/// A window without a pixel gives 0.
 #[wasm_bindgen]
 pub fn avg_pool(x: *const f32, y: *mut f32, geom: *const i32, count_padding: u32) {
     // SAFETY: TypeScript has checked geometry and sizes; every task writes its own lines.

@@ -21,7 +21,8 @@ pub fn max_pool(x: *const f32, y: *mut f32, geom: *const i32) {
     }
 }
 
-/// Four channels of a window: where its first inner tap lies, in floats, and the spacing of the taps.
+/// Four channels of a window: where its first inner tap lies, in floats, and the spacing of the
+/// taps.
 #[derive(Clone, Copy)]
 struct Window {
     start: usize,
@@ -48,7 +49,11 @@ impl Window {
     #[inline(always)]
     fn with(self, f: impl Fn(&Window)) {
         if (self.rows, self.columns) == (2, 2) {
-            f(&Window { rows: 2, columns: 2, ..self });
+            f(&Window {
+                rows: 2,
+                columns: 2,
+                ..self
+            });
         } else {
             f(&self);
         }

@@ -1,0 +1,84 @@
+/**
+ * A model of your own: layers are small objects whose fields are parameters, a model is a layer
+ * that says which pictures it wants.
+ *
+ *     deno run examples/custom_model.ts
+ */
+import { BatchNorm2d, Conv2d, fill, initialWeights, type Layer, Linear } from "../mod.ts";
+import {
+  type Model,
+  openDevice,
+  ops,
+  parameter,
+  type Tensor,
+  type Trace,
+  Trainer,
+} from "../mod.ts";
+import { datasets } from "../data/datasets.ts";
+
+/** A convolution per channel, then one across channels: Howard et al. 2017, "MobileNets". */
+class Separable implements Layer {
+  readonly depthwise: Conv2d;
+  readonly pointwise: Conv2d;
+  readonly norm: BatchNorm2d;
+
+  constructor(from: number, to: number, stride: number) {
+    const options = { stride, padding: 1, groups: from, bias: false };
+    this.depthwise = new Conv2d(from, from, 3, options);
+    this.pointwise = new Conv2d(from, to, 1, { bias: false });
+    this.norm = new BatchNorm2d(to);
+  }
+
+  forward(x: Tensor, trace: Trace): Tensor {
+    return ops.relu(this.norm.forward(this.pointwise.forward(this.depthwise.forward(x)), trace));
+  }
+}
+
+/** A layer with a parameter of its own: how much each channel counts. */
+class ChannelScale implements Layer {
+  readonly scale: Tensor;
+
+  constructor(channels: number) {
+    this.scale = parameter([channels], { init: fill(1) });
+  }
+
+  forward(x: Tensor): Tensor {
+    return ops.mul(x, this.scale);
+  }
+}
+
+/** Fields are the model: their names become the paths of the parameters. */
+class SmallNet implements Model {
+  readonly name = "small-net";
+  readonly inputSize = 28;
+  readonly channels = 3;
+  readonly stem = new Conv2d(3, 16, 3, { stride: 2, padding: 1 });
+  readonly blocks = [new Separable(16, 32, 1), new Separable(32, 64, 2), new Separable(64, 64, 1)];
+  readonly scale = new ChannelScale(64);
+  readonly head: Linear;
+
+  constructor(readonly classes: number) {
+    this.head = new Linear(64, classes);
+  }
+
+  forward(x: Tensor, trace: Trace): Tensor {
+    let h = ops.relu(this.stem.forward(x));
+    for (const block of this.blocks) h = block.forward(h, trace);
+    return this.head.forward(this.scale.forward(ops.mean(h, { axes: [1, 2] })));
+  }
+}
+
+using device = await openDevice();
+const dataset = await datasets["fashion-mini"]();
+const recipe = { ...dataset.recipe, epochs: 2 };
+using weights = initialWeights(device, new SmallNet(dataset.classes.length), recipe.seed);
+for (const [path, { shape }] of weights.parameters) console.log(path.padEnd(26), shape.join("×"));
+
+using trainer = await Trainer.create({ device, weights, dataset, recipe });
+for await (const event of trainer.fit()) {
+  if (event.kind !== "epoch") continue;
+  const { epoch, loss, test } = event;
+  console.log(
+    `epoch ${epoch + 1}: loss ${loss.toFixed(3)}, test accuracy ${(100 * test.top1).toFixed(1)} %`,
+  );
+}
