@@ -1,4 +1,5 @@
 /** Predict: which class each picture shows. */
+import { readFile } from "../data/files.ts";
 import { decodeImage } from "../data/image.ts";
 import { chooseDevice } from "../open_device.ts";
 import { type Guess, Predictor } from "../train/predictor.ts";
@@ -41,7 +42,7 @@ export const command = defineCommand({
     using predictor = await Predictor.create(device, checkpoint);
     if (!options.json) err.line(err.paint.dim(`${checkpoint.model.name}, ${origin}`));
     for (const file of positionals.images) {
-      const image = decodeImage(await Deno.readFile(file), { file });
+      const image = decodeImage(await readFile("read the picture", file), { file });
       const predictions = await predictor.predict(image, options.top);
       if (options.json) {
         out.line(JSON.stringify({ image: file, weights: checkpoint.file, predictions }));

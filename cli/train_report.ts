@@ -43,7 +43,9 @@ export class TrainingReport {
         `in ${classes.length} classes`,
     );
     err.line(
-      `recipe  ${recipe.epochs} epochs, batch ${recipe.batchSize}, ${recipe.optimizer}, ` +
+      `recipe  ${recipe.epochs} epoch${
+        recipe.epochs === 1 ? "" : "s"
+      }, batch ${recipe.batchSize}, ${recipe.optimizer}, ` +
         `lr ${recipe.lr} ${recipe.schedule}${recipe.flip ? ", flips" : ""}, seed ${recipe.seed}`,
     );
   }

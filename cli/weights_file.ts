@@ -1,4 +1,5 @@
 /** Which model file a command uses. */
+import { readFile } from "../data/files.ts";
 import { type Checkpoint, decodeCheckpoint } from "../models/checkpoint.ts";
 import { newestBest } from "../train/run_folder.ts";
 
@@ -16,7 +17,7 @@ export interface FoundWeights {
 export async function findWeights(file?: string): Promise<FoundWeights> {
   const path = file ?? await newestAllowed("runs");
   if (path !== undefined) {
-    const checkpoint = decodeCheckpoint(await Deno.readFile(path), path);
+    const checkpoint = decodeCheckpoint(await readFile("read the weights", path), path);
     return { checkpoint, origin: `weights of ${path}` };
   }
   const { tutorialCnnCifar10 } = await import("../models/pretrained/tutorial_cnn_cifar10.ts");

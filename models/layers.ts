@@ -57,7 +57,7 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
   readonly init?: Init;
 }
 
-/** Convolution of `[n,h,w,cin]` with square or oblong filters → `[n,h',w',cout]`, see `ops.conv2d`. */
+/** Convolution with square or oblong filters, `[n,h,w,cin]` → `[n,h',w',cout]`; see `ops.conv2d`. */
 export class Conv2d implements Layer {
   /** Filters, `[kh,kw,cin/groups,cout]`. */
   readonly weight: Tensor;
@@ -170,8 +170,8 @@ export class BatchNorm2d implements Layer {
    * Makes parameters and statistics.
    *
    * @param channels c
-   * @param options `eps` is added to the variance (default 1e-5), `momentum` is the share of a batch
-   *   in the running statistics (default 0.1), `scale` is what γ begins with (default 1)
+   * @param options `eps` is added to the variance (default 1e-5), `momentum` is the share of a
+   *   batch in the running statistics (default 0.1), `scale` is what γ begins with (default 1)
    * @throws {ShapeError} when `channels` is no whole number from 1
    */
   constructor(channels: number, { eps = 1e-5, momentum = 0.1, scale = 1 } = {}) {
@@ -184,8 +184,8 @@ export class BatchNorm2d implements Layer {
   }
 
   /**
-   * Normalises with the statistics of the batch in training, which the trace then observes, and with
-   * the running ones in evaluation.
+   * Normalises with the statistics of the batch in training, which the trace then observes, and
+   * with the running ones in evaluation.
    *
    * @throws {ShapeError} when channels differ, or a training batch has one value per channel
    */

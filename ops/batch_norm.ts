@@ -118,7 +118,7 @@ function checkChannels(
  * through y alone, where the statistics count as functions of x; mean and variance are for running
  * averages. Accuracy: f32, variance in two passes, so that a large mean cancels nothing.
  *
- * @throws {ShapeError} when channels differ, a tensor is no f32, or a channel has fewer than 2 values
+ * @throws {ShapeError} when channels differ, a tensor is no f32, or a channel has less than 2 values
  * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 1
  */
 export function batchNorm(

@@ -129,8 +129,8 @@ function checkWeights(where: string, logits: Type, weights: Type): void {
  * Shapes: logits `[…,c]`; target i32 labels `[…]`, or f32 probabilities `[…,c]` → scalar, or `[…]`
  * for `none`. A label that is no class gives NaN. Labels and class weights have no gradient.
  *
- * @throws {ShapeError} when shapes do not fit, the smoothing is not from 0 to 1, or `classWeights` or
- *   `ignoreIndex` meets probabilities
+ * @throws {ShapeError} when shapes do not fit, the smoothing is not from 0 to 1, or `classWeights`
+ *   or `ignoreIndex` meets probabilities
  * @source Szegedy et al. 2015, https://arxiv.org/abs/1512.00567, §7, for label smoothing
  * @example
  * ```ts

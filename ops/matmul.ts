@@ -146,8 +146,8 @@ function productOf(a: Type, b: Type, { transposeA, transposeB }: MatmulAttrs): P
  * `transposeB`) → `[…,m,n]`. Leading axes are equal, or one of the two is a single matrix that is
  * used for the whole batch. Cost: 2·m·n·k flops a matrix. Accuracy: f32 sums.
  *
- * @throws {ShapeError} when inner sizes or leading axes differ, one of the two has fewer than 2 axes,
- *   or one is no f32
+ * @throws {ShapeError} when inner sizes or leading axes differ, one of the two has fewer than 2
+ *   axes, or one is no f32
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;

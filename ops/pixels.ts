@@ -64,8 +64,8 @@ const padTo4 = (values: readonly number[]): number[] => [0, 1, 2, 3].map((k) => 
  * Shapes: x u32 `[n,h,w]`, one pixel each, RGBA8 with red in the low byte → f32 `[n,h,w,channels]`.
  * No gradient.
  *
- * @throws {ShapeError} when x is no u32, mean and std do not have one number per channel, or a std is
- *   not above 0
+ * @throws {ShapeError} when x is no u32, mean and std do not have one number per channel, or a std
+ *   is not above 0
  */
 export function pixels(x: Tensor, options: PixelsOptions): Tensor {
   const { channels = 3, mean, std } = options;

@@ -238,7 +238,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * Sums a tensor down to a shape that broadcasts to it, times `scale`: the adjoint of {@link expand}.
+ * Sums a tensor down to a shape that broadcasts to it, times `scale`; the adjoint of `expand`.
  *
  * Shapes: x f32 → `shape`.
  *

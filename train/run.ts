@@ -1,6 +1,7 @@
 /** A run: training that leaves a folder behind and can be resumed from it, bit for bit. */
 import { UsageError } from "../core/errors.ts";
 import type { Recipe } from "../data/dataset.ts";
+import { readFile } from "../data/files.ts";
 import { encodeCheckpoint } from "../models/checkpoint.ts";
 import { parseSafetensors } from "../models/safetensors.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -36,7 +37,7 @@ export class Run {
   /** Goes on with a run where its folder says it stood. */
   static async resume(trainer: Trainer, folder: RunFolder): Promise<Run> {
     const read = async (name: "last" | "state"): Promise<Uint8Array> =>
-      await Deno.readFile(folder.file(name));
+      await readFile(`resume ${folder.path}`, folder.file(name));
     const { weights } = trainer.options, file = folder.file("last");
     weights.load(parseSafetensors(await read("last"), file), file);
     restoreState(trainer, await read("state"), folder.file("state"));
@@ -111,12 +112,13 @@ export class Run {
 
 /** Reads the configuration of a run. @throws {UsageError} when the folder holds none */
 export async function readRunConfig(folder: RunFolder): Promise<RunConfig> {
-  const file = folder.file("config");
+  const file = folder.file("config"), action = `resume ${folder.path}`;
   try {
-    return JSON.parse(await Deno.readTextFile(file)) as RunConfig;
+    return JSON.parse(new TextDecoder().decode(await readFile(action, file))) as RunConfig;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) {
-      throw new UsageError(`Cannot resume ${folder.path}: ${file} is missing or damaged`, {
+    // A file that is missing is a DataError, which is a SyntaxError too.
+    if (error instanceof SyntaxError) {
+      throw new UsageError(`Cannot ${action}: ${file} is missing or damaged`, {
         hint: "give the folder of a run, such as runs/2026-01-31-120000-tutorial-cnn-fashion-mini",
       });
     }

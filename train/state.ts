@@ -20,12 +20,15 @@ export async function encodeState(trainer: Trainer): Promise<Uint8Array<ArrayBuf
       tensors.push([`moment${k}.block${b}`, { dtype: "F32", shape: [block.size], bytes }]);
     }
   }
-  const { epoch, batch } = trainer.position;
+  const { epoch, batch } = trainer.position, { steps, loss, accuracy } = trainer.epochMetrics;
   return serializeSafetensors(tensors, {
     format: "fovea-state/1",
     optimizer: trainer.step.optimizer.name,
     epoch: `${epoch}`,
     batch: `${batch}`,
+    epoch_steps: `${steps}`,
+    epoch_loss: `${loss}`,
+    epoch_accuracy: `${accuracy}`,
   });
 }
 
@@ -63,4 +66,7 @@ export function restoreState(trainer: Trainer, image: Uint8Array, file: string):
     }
   }
   trainer.position = { epoch, batch };
+  const { epoch_steps: steps, epoch_loss: loss, epoch_accuracy: accuracy } = metadata;
+  const metrics = { steps: Number(steps), loss: Number(loss), accuracy: Number(accuracy) };
+  if (Object.values(metrics).every(Number.isFinite)) trainer.epochMetrics = metrics;
 }

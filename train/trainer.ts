@@ -108,6 +108,7 @@ const evaluationBatch = 250;
 /** Trains a model on a data set. */
 export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
+  #sums = new Window();
 
   private constructor(
     /** As given. */
@@ -145,7 +146,17 @@ export class Trainer implements Disposable {
   }
   set position(position: Position) {
     this.#position = position;
+    this.#sums = new Window();
     this.step.steps = position.epoch * this.batchesPerEpoch + position.batch;
+  }
+
+  /** Means of this epoch so far; set after {@link position} to resume within an epoch. */
+  get epochMetrics(): StepMetrics {
+    return this.#sums.mean();
+  }
+  set epochMetrics(metrics: StepMetrics) {
+    this.#sums = new Window();
+    this.#sums.add(metrics);
   }
 
   /** Steps of an epoch; a last batch that is not full is left out. */
@@ -169,13 +180,13 @@ export class Trainer implements Disposable {
    */
   async *fit(): AsyncGenerator<FitEvent, void, void> {
     while (this.#position.epoch < this.options.recipe.epochs) {
-      const start = performance.now(), sums = new Window();
-      yield* this.#epoch(sums);
+      const start = performance.now(), before = this.#sums.mean().steps;
+      yield* this.#epoch(this.#sums);
       const seconds = (performance.now() - start) / 1000, { epoch } = this.#position;
       const test = await this.evaluator.run(this.options.dataset.test);
       this.#position = { epoch: epoch + 1, batch: 0 };
-      const { loss, accuracy, steps } = sums.mean();
-      const imagesPerSecond = steps * this.options.recipe.batchSize / seconds;
+      const { loss, accuracy, steps } = this.#sums.take();
+      const imagesPerSecond = (steps - before) * this.options.recipe.batchSize / seconds;
       yield { kind: "epoch", epoch, loss, accuracy, test, seconds, imagesPerSecond };
     }
   }
@@ -254,8 +265,8 @@ class Window {
   }
 
   mean(): StepMetrics {
-    const steps = this.#steps;
-    return { steps, loss: this.#loss / steps, accuracy: this.#accuracy / steps };
+    const steps = this.#steps, divisor = Math.max(1, steps);
+    return { steps, loss: this.#loss / divisor, accuracy: this.#accuracy / divisor };
   }
 
   take(): StepMetrics {

@@ -117,7 +117,20 @@ class WasmExecutable implements Executable {
   }
 
   run(): void {
-    for (const run of this.#runs) run();
+    let k = 0;
+    try {
+      for (; k < this.#runs.length; k++) this.#runs[k]();
+    } catch (cause) {
+      if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
+      // Kernels check nothing that the planner has checked; what is left is their scratch memory.
+      throw new DeviceError(
+        `Cannot run ${
+          this.kernels[k]
+        }: the module trapped, most likely out of its 4 GiB of memory; ` +
+          `a smaller batch is wanted`,
+        { cause },
+      );
+    }
   }
 
   profile(rounds: number): KernelTime[] {

@@ -40,7 +40,9 @@ export class TestDevices {
 
   #close(): void {
     if (this.#skipped > 0) {
-      console.log(`${this.#skipped} tests were skipped: no ${this.missing.join(" and ")} device here`);
+      console.log(
+        `${this.#skipped} tests were skipped: no ${this.missing.join(" and ")} device here`,
+      );
     }
     for (const device of this.all) device[Symbol.dispose]();
   }

@@ -262,7 +262,10 @@ Deno.test("wasm plans: eight dimensions that do not merge, and no more", async (
   // Bit d of the index, from the highest, belongs to x where d is even and to y where it is odd.
   const half = (i: number, odd: number): number =>
     [0, 1, 2, 3].reduce((sum, d) => 2 * sum + (i >> (7 - 2 * d - odd) & 1), 0);
-  assert.deepEqual(found, Float32Array.from({ length: 256 }, (_, i) => half(i, 0) + 100 * half(i, 1)));
+  assert.deepEqual(
+    found,
+    Float32Array.from({ length: 256 }, (_, i) => half(i, 0) + 100 * half(i, 1)),
+  );
   const before = device.liveBytes;
   await assert.rejects(device.read(interleaved(10)), DeviceError);
   assert.equal(device.liveBytes, before);
