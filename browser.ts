@@ -33,6 +33,7 @@ export type { Program, Schedule, Update } from "./core/plan/schedule.ts";
 export type { CopyStep, MacroStep, MapArg, MapStep, Place, Step } from "./core/plan/steps.ts";
 export type { Storage } from "./core/plan/storage.ts";
 export { GpuBackend, type GpuOptions, openGpu } from "./gpu/backend.ts";
+export * from "./models/mod.ts";
 /** All operations. */
 export * as ops from "./ops/mod.ts";
 

@@ -16,7 +16,7 @@ const turnMs = 50;
 /**
  * Listens while its block runs:
  *
- * ```ts
+ * ```ts ignore
  * using interrupt = new Interrupt({ onFirst: () => progress.line("saving; Ctrl-C again stops") });
  * for await (const event of fit(…)) {
  *   if (await interrupt.check()) break;

@@ -48,7 +48,7 @@ const eraseLine = "\r\x1b[K";
 /**
  * The progress of one piece of work, `using`-able: leaving the block takes the bar away.
  *
- * ```ts
+ * ```ts ignore
  * using progress = new Progress({ terminal: context.err });
  * progress.update({ done: 640, total: 10_000, epoch: 1, epochs: 15, loss: 1.93 });
  * progress.line("epoch 1: test accuracy 71.2 %");

@@ -1,9 +1,10 @@
 /** Batch normalisation over all axes but the last: training, its gradient, and inference. */
 import { ShapeError } from "../core/errors.ts";
-import { applyOp, type MacroOp, type Tensor } from "../core/graph.ts";
+import { apply, arg, primitives } from "../core/expr.ts";
+import { applyOne, applyOp, type MacroOp, type MapOp, type Tensor } from "../core/graph.ts";
 import { inputRef, outputRef } from "../core/kernel.ts";
 import { f32, show, type Type } from "../core/shape.ts";
-import { batchNormGradProgram, batchNormProgram } from "./batch_norm_kernel.ts";
+import { gradSumsProgram, statisticsProgram } from "./batch_norm_kernel.ts";
 import { checkDType } from "./check.ts";
 import { call } from "./kernels.ts";
 import { add, mul, rsqrt, sub } from "./pointwise.ts";
@@ -29,10 +30,13 @@ interface BatchNormAttrs {
   readonly eps: number;
 }
 
-/** Outputs: y, mean, 1/√(variance + eps) of the biased variance, unbiased variance. */
-const batchNormOp: MacroOp<BatchNormAttrs> = {
+/**
+ * Outputs: mean, 1/√(variance + eps) of the biased variance, unbiased variance, and the scale and
+ * shift with which {@link normalizeOp} gets y from x.
+ */
+const statisticsOp: MacroOp<BatchNormAttrs> = {
   kind: "macro",
-  name: "batchNorm",
+  name: "batchStatistics",
   infer([x, gamma, beta], _, where) {
     checkChannels("batchNorm", where, x, { gamma, beta });
     const [rows, c] = rowsOf(x);
@@ -42,44 +46,83 @@ const batchNormOp: MacroOp<BatchNormAttrs> = {
           "at least 2 are wanted for a variance; is this evaluation?",
       );
     }
-    return [f32(x.shape), f32([c]), f32([c]), f32([c])];
+    return Array.from({ length: 5 }, () => f32([c]));
   },
-  grad(node, [dy, ...others]) {
-    if (others.some((d) => d !== undefined)) {
+  grad(node, [mean, , variance, dgamma, dbeta]) {
+    if (mean ?? variance) {
       throw new ShapeError(
         `Cannot differentiate ${node.label}: the loss reads its mean or variance, ` +
           "which have no gradient; a loss of y alone is wanted",
       );
     }
-    if (!dy) return [null, null, null];
-    const [x, gamma] = node.inputs, [, mean, invStd] = node.outputs;
-    return applyOp(batchNormGradOp, [x, dy, gamma, mean, invStd], undefined);
+    // What normalizeOp hands to scale and shift are the gradients of gamma and beta already.
+    return [null, dgamma ?? null, dbeta ?? null];
   },
   wasm({ inputs, attrs: { eps } }) {
     const [rows, c] = rowsOf(inputs[0]);
     const [x, gamma, beta] = [0, 1, 2].map(inputRef);
-    const [y, mean, invStd, variance] = [0, 1, 2, 3].map(outputRef);
+    const [mean, invStd, variance, scale, shift] = [0, 1, 2, 3, 4].map(outputRef);
     return {
-      calls: [call("batch_norm", x, gamma, beta, y, mean, invStd, variance, rows, c, eps)],
+      calls: [
+        call(
+          "batch_statistics",
+          x,
+          gamma,
+          beta,
+          mean,
+          invStd,
+          variance,
+          scale,
+          shift,
+          rows,
+          c,
+          eps,
+        ),
+      ],
     };
   },
-  wgsl: ({ inputs, attrs: { eps } }) => batchNormProgram(...rowsOf(inputs[0]), eps),
+  wgsl: ({ inputs, attrs: { eps } }) => statisticsProgram(...rowsOf(inputs[0]), eps),
 };
 
-/** Inputs: x, dy, gamma, mean, invStd. Outputs: dx, dgamma, dbeta. */
-const batchNormGradOp: MacroOp<void> = {
+interface NormalizeAttrs {
+  readonly mean: Tensor;
+  readonly invStd: Tensor;
+}
+
+/**
+ * `y = x·scale + shift`, a map, so that it melts with the activation and the shortcut that follow.
+ * Its gradient knows that scale and shift are functions of x: with x̂ the normalised x,
+ * `dx = scale·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows)`, which is a map again.
+ */
+const normalizeOp: MapOp<NormalizeAttrs> = {
+  kind: "map",
+  name: "batchNorm",
+  infer: ([x]) => [f32(x.shape)],
+  expr: () => apply(primitives.add, apply(primitives.mul, arg(0), arg(1)), arg(2)),
+  grad({ inputs: [x, scale], attrs: { mean, invStd } }, [dy]) {
+    if (!dy) return [null, null, null];
+    const sums = applyOp(gradSumsOp, [x, dy, mean, invStd, scale], undefined);
+    const [dgamma, dbeta, slope, offset] = sums;
+    return [add(add(mul(dy, scale), mul(x, slope)), offset), dgamma, dbeta];
+  },
+};
+
+/** Inputs: x, dy, mean, invStd, scale. Outputs: dgamma, dbeta, and slope and offset of x in dx. */
+const gradSumsOp: MacroOp<void> = {
   kind: "macro",
   name: "batchNormGrad",
-  infer: ([x, , gamma]) => [f32(x.shape), f32(gamma.shape), f32(gamma.shape)],
+  infer: ([, , mean]) => Array.from({ length: 4 }, () => f32(mean.shape)),
   wasm({ inputs }) {
     const [rows, c] = rowsOf(inputs[0]);
-    const [x, dy, gamma, mean, invStd] = [0, 1, 2, 3, 4].map(inputRef);
-    const [dx, dgamma, dbeta] = [0, 1, 2].map(outputRef);
+    const [x, dy, mean, invStd, scale] = [0, 1, 2, 3, 4].map(inputRef);
+    const [dgamma, dbeta, slope, offset] = [0, 1, 2, 3].map(outputRef);
     return {
-      calls: [call("batch_norm_grad", x, dy, gamma, mean, invStd, dx, dgamma, dbeta, rows, c)],
+      calls: [
+        call("batch_norm_sums", x, dy, mean, invStd, scale, dgamma, dbeta, slope, offset, rows, c),
+      ],
     };
   },
-  wgsl: ({ inputs }) => batchNormGradProgram(...rowsOf(inputs[0])),
+  wgsl: ({ inputs }) => gradSumsProgram(...rowsOf(inputs[0])),
 };
 
 /** x has channels in its last axis, and every vector one element per channel. */
@@ -128,8 +171,9 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): BatchNormResult {
   const { eps = 1e-5 } = options;
-  const [y, mean, , variance] = applyOp(batchNormOp, [x, gamma, beta], { eps });
-  return { y, mean, variance };
+  const statistics = applyOp(statisticsOp, [x, gamma, beta], { eps });
+  const [mean, invStd, variance, scale, shift] = statistics;
+  return { y: applyOne(normalizeOp, [x, scale, shift], { mean, invStd }), mean, variance };
 }
 
 /**

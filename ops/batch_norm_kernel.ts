@@ -1,6 +1,9 @@
 /**
- * The WGSL of batch normalisation: sums over rows in chunks, then over chunks, then a value for
- * each element. Mean first and squared deviations after, since `E[x²] − E[x]²` cancels.
+ * The WGSL of batch normalisation: sums over rows in two dispatches, or in one where rows are few.
+ *
+ * A workgroup is 16 channels wide and 16 rows deep: neighbours read neighbouring channels, and each
+ * invocation walks every 16th row of its chunk. Mean first and squared deviations after, since
+ * `E[x²] − E[x]²` cancels.
  */
 import { wgslNumber } from "../core/expr.ts";
 import {
@@ -8,7 +11,6 @@ import {
   outputRef,
   perElement,
   reads,
-  type Ref,
   scratchRef,
   type WgslPass,
   type WgslProgram,
@@ -16,10 +18,15 @@ import {
 } from "../core/kernel.ts";
 import { elementBytes } from "../core/shape.ts";
 
-/** Fewest and most rows of a chunk, and most chunks while those limits allow. */
-const leastRows = 64, mostRows = 16_384, mostChunks = 256;
+/** Channels and rows of a workgroup. */
+const wide = 16, deep = 16;
+/** Up to so many rows one dispatch does it all; more are cut into chunks. */
+const fewRows = 8192;
+/** Fewest rows of a chunk, and most chunks while the loop limit allows. */
+const leastRows = 1024, mostChunks = 128;
+/** Most rows of a chunk: two walks of every 16th stay far below 65,535 trips. */
+const mostRows = 262_144;
 
-/** How rows are cut: a chunk is one invocation's loop, so it stays below 65,535 trips. */
 interface Cut {
   readonly rows: number;
   readonly c: number;
@@ -28,158 +35,186 @@ interface Cut {
 }
 
 function cutRows(rows: number, c: number): Cut {
+  if (rows <= fewRows) return { rows, c, chunk: rows, chunks: 1 };
   const chunk = Math.min(mostRows, Math.max(leastRows, Math.ceil(rows / mostChunks)));
   return { rows, c, chunk, chunks: Math.ceil(rows / chunk) };
 }
 
-const scratch = (name: string, ref: Ref, access: Binding["access"]): Binding => ({
+const float = (count: number): string => wgslNumber(count);
+
+/** Two sums per chunk and channel, between the two dispatches. */
+const sums = (name: string, index: number, access: Binding["access"]): Binding => ({
   name,
-  ref,
+  ref: scratchRef(index),
   type: "f32",
   access,
 });
 
-/** Inputs x, gamma, beta; outputs y, mean, invStd, variance. */
-export function batchNormProgram(rows: number, c: number, eps: number): WgslProgram {
-  const cut = cutRows(rows, c), label = `batch_norm[${rows}x${c}]`;
-  const x = reads("x", 0), sums = scratchRef(0);
-  const mean = scratch("mean", outputRef(1), "read");
-  const passes = [
-    sumRows(label, cut, [x], [sums], ["x[at]"]),
-    sumChunks(label, cut, [sums], [writes("mean", 1)], `mean[i] = sum0 / ${float(rows)};`),
-    sumRows(label, cut, [x, mean], [sums], ["(x[at] - mean[c]) * (x[at] - mean[c])"]),
-    sumChunks(
-      label,
-      cut,
-      [sums],
-      [writes("inv_std", 2), writes("variance", 3)],
-      `inv_std[i] = inverseSqrt(sum0 / ${float(rows)} + ${wgslNumber(eps)});
-  variance[i] = sum0 / ${float(rows - 1)};`,
-    ),
-    perValue(
-      label,
-      cut,
-      [
-        x,
-        reads("gamma", 1),
-        reads("beta", 2),
-        mean,
-        scratch("inv_std", outputRef(2), "read"),
-        writes("y", 0),
-      ],
-      "y[i] = (x[i] - mean[c]) * inv_std[c] * gamma[c] + beta[c];",
-    ),
+/** Inputs x, gamma, beta; outputs mean, invStd, variance, scale, shift. */
+export function statisticsProgram(rows: number, c: number, eps: number): WgslProgram {
+  const cut = cutRows(rows, c), label = `batch_statistics[${rows}x${c}]`;
+  const results = [
+    reads("gamma", 1),
+    reads("beta", 2),
+    ...["mean", "inv_std", "variance", "scale", "shift"].map((name, k) => writes(name, k)),
   ];
-  return { scratch: [cut.chunks * c * elementBytes], passes };
+  const finish = `let inverse = inverseSqrt(squares / ${float(rows)} + ${wgslNumber(eps)});
+    let factor = gamma[c] * inverse;
+    mean[c] = center;
+    inv_std[c] = inverse;
+    variance[c] = squares / ${float(rows - 1)};
+    scale[c] = factor;
+    shift[c] = beta[c] - center * factor;`;
+  const values: RowSums = {
+    first: "x[at]",
+    between: `let center = sum / f32(last - first);`,
+    second: "(x[at] - center) * (x[at] - center)",
+  };
+  const x = reads("x", 0);
+  if (cut.chunks === 1) {
+    const whole = `let squares = sum;\n    ${finish}`;
+    return { passes: [sumRows(label, cut, [x, ...results], values, whole)] };
+  }
+  const combine = `var total = 0.0;
+  for (var k = 0u; k < ${cut.chunks}u; k++) { total += size(k) * means[k * ${c}u + c]; }
+  let center = total / ${float(rows)};
+  var squares = 0.0;
+  for (var k = 0u; k < ${cut.chunks}u; k++) {
+    let apart = means[k * ${c}u + c] - center;
+    squares += deviations[k * ${c}u + c] + size(k) * apart * apart;
+  }
+  ${finish}`;
+  const store = `means[chunk * ${c}u + c] = center;\n    deviations[chunk * ${c}u + c] = sum;`;
+  return twoPasses(label, cut, [x], values, ["means", "deviations"], store, results, combine);
 }
 
 /**
- * Inputs x, dy, gamma, mean, invStd; outputs dx, dgamma, dbeta. With x̂ the normalised x:
- * `dbeta = Σ dy`, `dgamma = Σ dy·x̂`, `dx = gamma·invStd·(dy − dbeta/rows − x̂·dgamma/rows)`.
+ * Inputs x, dy, mean, invStd, scale; outputs dgamma, dbeta, and slope and offset with which
+ * `dx = dy·scale + x·slope + offset`.
  */
-export function batchNormGradProgram(rows: number, c: number): WgslProgram {
+export function gradSumsProgram(rows: number, c: number): WgslProgram {
   const cut = cutRows(rows, c), label = `batch_norm_grad[${rows}x${c}]`;
-  const given = [reads("x", 0), reads("dy", 1), reads("mean", 3), reads("inv_std", 4)];
-  const normal = (at: string, ch: string): string => `(x[${at}] - mean[${ch}]) * inv_std[${ch}]`;
-  const passes = [
-    sumRows(label, cut, given, [scratchRef(0), scratchRef(1)], [
-      "dy[at]",
-      `dy[at] * (${normal("at", "c")})`,
-    ]),
-    sumChunks(
-      label,
-      cut,
-      [scratchRef(0), scratchRef(1)],
-      [writes("dbeta", 2), writes("dgamma", 1)],
-      "dbeta[i] = sum0;\n  dgamma[i] = sum1;",
-    ),
-    perValue(
-      label,
-      cut,
-      [
-        ...given,
-        reads("gamma", 2),
-        scratch("dgamma", outputRef(1), "read"),
-        scratch("dbeta", outputRef(2), "read"),
-        writes("dx", 0),
-      ],
-      `dx[i] = gamma[c] * inv_std[c] *
-    (dy[i] - (dbeta[c] + ${normal("i", "c")} * dgamma[c]) / ${float(rows)});`,
-    ),
+  const given = [reads("x", 0), reads("dy", 1), reads("mean", 2)];
+  const results = [
+    reads("inv_std", 3),
+    reads("scale", 4),
+    ...["dgamma", "dbeta", "slope", "offset"].map((name, k) => writes(name, k)),
   ];
-  const bytes = cut.chunks * c * elementBytes;
-  return { scratch: [bytes, bytes], passes };
+  const finish = `let share = scale[c] / ${float(rows)};
+    let tilt = -share * inv_std[c] * inv_std[c] * dot;
+    dgamma[c] = dot * inv_std[c];
+    dbeta[c] = total;
+    slope[c] = tilt;
+    offset[c] = -share * total - tilt * mean[c];`;
+  const values: RowSums = {
+    first: "dy[at]",
+    between: "let total = sum;",
+    second: "dy[at] * (x[at] - mean[min(c, CHANNELS - 1u)])",
+  };
+  const store = `totals[chunk * ${c}u + c] = total;\n    dots[chunk * ${c}u + c] = sum;`;
+  const combine = `var total = 0.0;
+  var dot = 0.0;
+  for (var k = 0u; k < ${cut.chunks}u; k++) {
+    total += totals[k * ${c}u + c];
+    dot += dots[k * ${c}u + c];
+  }
+  ${finish}`;
+  return twoPasses(label, cut, given, values, ["totals", "dots"], store, [
+    reads("mean", 2),
+    ...results,
+  ], combine);
 }
 
-const float = (count: number): string => wgslNumber(count);
+/** What is summed over rows: a first value, then a second one that may use the first sum. */
+interface RowSums {
+  readonly first: string;
+  readonly between: string;
+  readonly second: string;
+}
 
-/** `sums[chunk, c] = Σ` of each value over the rows of a chunk; values use `at` and `c`. */
+/** Sums over chunks, then over the sums of all chunks. */
+function twoPasses(
+  label: string,
+  cut: Cut,
+  inputs: readonly Binding[],
+  values: RowSums,
+  names: readonly [string, string],
+  store: string,
+  results: readonly Binding[],
+  combine: string,
+): WgslProgram {
+  const bytes = cut.chunks * cut.c * elementBytes, { rows, c, chunk } = cut;
+  const { head, groups } = perElement(c);
+  return {
+    scratch: [bytes, bytes],
+    passes: [
+      sumRows(
+        label,
+        cut,
+        [...inputs, ...names.map((name, k) => sums(name, k, "read_write"))],
+        values,
+        store,
+      ),
+      {
+        label: `${label}/combine`,
+        bindings: [...names.map((name, k) => sums(name, k, "read")), ...results],
+        groups,
+        code: `fn size(k: u32) -> f32 { return f32(min(${chunk}u, ${rows}u - k * ${chunk}u)); }
+${head}
+  let c = i;
+  ${combine}
+}`,
+      },
+    ],
+  };
+}
+
+/** Two sums over a chunk of rows, one after the other; `store` runs once per channel `c`. */
 function sumRows(
   label: string,
   { rows, c, chunk, chunks }: Cut,
-  inputs: readonly Binding[],
-  sums: readonly Ref[],
-  values: readonly string[],
+  bindings: readonly Binding[],
+  { first, between, second }: RowSums,
+  store: string,
 ): WgslPass {
-  const { head, groups } = perElement(chunks * c);
-  const each = (print: (k: number) => string): string => sums.map((_, k) => print(k)).join("\n  ");
+  const size = wide * deep;
+  const halvings = [deep / 2, deep / 4, deep / 8, deep / 16].map((step) => `
+  if (y < ${step}u) { part[li] += part[li + ${step * wide}u]; }
+  workgroupBarrier();`).join("");
+  const walk = (value: string): string =>
+    `if (c < CHANNELS) {
+    for (var row = first + y; row < last; row += ${deep}u) {
+      let at = row * CHANNELS + c;
+      own += ${value};
+    }
+  }
+  part[li] = own;
+  workgroupBarrier();${halvings}`;
   return {
     label: `${label}/sum_rows`,
-    bindings: [...inputs, ...sums.map((ref, k) => scratch(`sums${k}`, ref, "read_write"))],
-    groups,
-    code: `${head}
-  let c = i % ${c}u;
-  let first = (i / ${c}u) * ${chunk}u;
-  let last = min(first + ${chunk}u, ${rows}u);
-  ${each((k) => `var s${k} = 0.0;`)}
-  for (var row = first; row < last; row++) {
-    let at = row * ${c}u + c;
-    ${each((k) => `s${k} += ${values[k]};`)}
-  }
-  ${each((k) => `sums${k}[i] = s${k};`)}
-}`,
-  };
-}
-
-/** Adds the chunks of each channel `i` to `sum0`, `sum1`, …, then runs the statements. */
-function sumChunks(
-  label: string,
-  { c, chunks }: Cut,
-  sums: readonly Ref[],
-  outputs: readonly Binding[],
-  statements: string,
-): WgslPass {
-  const { head, groups } = perElement(c);
-  const each = (print: (k: number) => string): string => sums.map((_, k) => print(k)).join("\n  ");
-  return {
-    label: `${label}/sum_chunks`,
-    bindings: [...sums.map((ref, k) => scratch(`sums${k}`, ref, "read")), ...outputs],
-    groups,
-    code: `${head}
-  ${each((k) => `var sum${k} = 0.0;`)}
-  for (var chunk = 0u; chunk < ${chunks}u; chunk++) {
-    ${each((k) => `sum${k} += sums${k}[chunk * ${c}u + i];`)}
-  }
-  ${statements}
-}`,
-  };
-}
-
-/** Statements for every element `i` of channel `c`. */
-function perValue(
-  label: string,
-  { rows, c }: Cut,
-  bindings: readonly Binding[],
-  statements: string,
-): WgslPass {
-  const { head, groups } = perElement(rows * c);
-  return {
-    label: `${label}/normalize`,
     bindings,
-    groups,
-    code: `${head}
-  let c = i % ${c}u;
-  ${statements}
+    groups: [Math.ceil(c / wide), chunks, 1],
+    code: `const CHANNELS = ${c}u;
+var<workgroup> part: array<f32, ${size}>;
+
+@compute @workgroup_size(${size})
+fn main(@builtin(local_invocation_index) li: u32, @builtin(workgroup_id) group: vec3u) {
+  let y = li / ${wide}u;
+  let c = group.x * ${wide}u + li % ${wide}u;
+  let chunk = group.y;
+  let first = chunk * ${chunk}u;
+  let last = min(first + ${chunk}u, ${rows}u);
+  var own = 0.0;
+  ${walk(first)}
+  var sum = part[li % ${wide}u];
+  workgroupBarrier();
+  ${between}
+  own = 0.0;
+  ${walk(second)}
+  sum = part[li];
+  if (y == 0u && c < CHANNELS) {
+    ${store}
+  }
 }`,
   };
 }

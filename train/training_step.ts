@@ -35,7 +35,7 @@ export interface StepOptions {
 
 /** Means over the steps since the last reading. */
 export interface StepMetrics {
-  /** Number of steps; with 0 the means are NaN. */
+  /** Number of steps; with 0 the means say nothing. */
   readonly steps: number;
   /** Mean of the steps' losses, each before its update. */
   readonly loss: number;

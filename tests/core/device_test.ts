@@ -4,7 +4,7 @@ import { DeviceError, ShapeError } from "../../core/errors.ts";
 import { viewAs } from "../../core/device.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, tensor, variable } from "../../core/structure.ts";
-import { add, log, mul, sub, toFloat } from "../../ops/mod.ts";
+import { add, expand, log, mul, sub, toFloat } from "../../ops/mod.ts";
 import { assertRejects, assertThrows, fakeDevice, reverse, runPlan } from "./support.ts";
 
 const x = input([3], "image"), y = add(x, 1);
@@ -155,14 +155,19 @@ Deno.test("a store of another device is refused", async () => {
 Deno.test("what exceeds the largest buffer is refused before anything is allocated", async () => {
   const { device, fake } = fakeDevice({ maxBufferBytes: 1_000_000 });
   const big = input([300_000], "pixels");
-  const refuse = (t: typeof x, message: string) =>
+  const refuse = (t: typeof x, message: string | RegExp) =>
     assertRejects(device.compile({ outputs: [t] }), DeviceError, message);
   await refuse(
     reverse(mul(big, 2)),
     "Cannot compile: mul needs 1.2 MB in one buffer, a fake allows 1.0 MB; " +
       "a smaller batch is wanted",
   );
-  await refuse(big, /^Cannot compile: pixels needs 1\.2 MB in one buffer/ as unknown as string);
+  await refuse(
+    reverse(add(expand(input([1], "x"), [300_000]), 1)),
+    /^Cannot compile: expand\+add needs 1\.2 MB/,
+  );
+  await refuse(reverse(big), /^Cannot compile: reverse needs 1\.2 MB/);
+  await refuse(big, /^Cannot compile: pixels needs 1\.2 MB in one buffer/);
   assert.equal(fake.liveBytes, 0);
 });
 

@@ -156,6 +156,7 @@ Deno.test("iteration spaces are merged where all arguments allow it", () => {
   assert.deepEqual(dimsOf(neg(image)), [120]);
   assert.deepEqual(dimsOf(add(image, bias)), [24, 5]);
   assert.deepEqual(dimsOf(add(image, input([3, 1, 1], "m"))), [2, 3, 20]);
+  assert.deepEqual(dimsOf(add(input([2, 1, 1, 4], "p"), input([1, 1, 4], "q"))), [2, 4]);
   assert.deepEqual(dimsOf(add(input([2, 1, 4], "p"), input([1, 3, 4], "q"))), [2, 3, 4]);
   assert.deepEqual(dimsOf(neg(input([1, 1], "one"))), [1]);
 });

@@ -69,6 +69,17 @@ Deno.test("the slot that fits best is taken, else the largest grows", () => {
   assert.deepEqual(table.bytes, [2048, 256, 512]);
 });
 
+Deno.test("a small value leaves the large slots to large ones", () => {
+  const [a, b, c, d, e] = [2048, 512, 1024, 256, 700].map((bytes) => slot(bytes));
+  const table = assignSlots(
+    [use([], [a]), use([], [b]), use([], [c]), use([a, b, c], []), use([], [d]), use([], [e])],
+    new Set([d, e]),
+    true,
+  );
+  assert.equal(table.slotOf.get(d), table.slotOf.get(b));
+  assert.equal(table.slotOf.get(e), table.slotOf.get(c));
+});
+
 Deno.test("a long chain of kernels needs two buffers, of maps one", async () => {
   const { device } = fakeDevice();
   const x = input([100], "x");

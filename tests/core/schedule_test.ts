@@ -47,7 +47,7 @@ Deno.test("an update of a variable by itself happens in place, run after run", a
 
 Deno.test("readers of the old value come before the update, of the new one after", async () => {
   const { a, read, compile } = setUp();
-  const next = add(a, x), early = reverse(a), late = reverse(next);
+  const next = add(a, x), early = reverse(a), late = sub(add(reverse(next), x), x);
   const { plan, steps } = await compile({ outputs: [late, early], updates: [[a, next]] });
   assert(!steps.includes("copy"));
   assert.deepEqual(await runPlan(plan, fed), [[8, 6, 4, 2], [4, 3, 2, 1]]);
@@ -127,10 +127,24 @@ Deno.test("one value may update two variables, written in place or copied", asyn
 
 Deno.test("one of two results may be an update, the other is read", async () => {
   const { a, read, compile } = setUp();
-  const [plus, minus] = sumAndDifference(x, full(1, [4]));
-  const { plan } = await compile({ outputs: [mul(minus, 10)], updates: [[a, plus]] });
-  assert.deepEqual(await runPlan(plan, fed), [[0, 10, 20, 30]]);
+  const [plus, minus] = sumAndDifference(x, full(1, [4])), old = reverse(a);
+  const { plan, steps } = await compile({ outputs: [mul(minus, 10), old], updates: [[a, plus]] });
+  assert(!steps.includes("copy"), "who reads the old value comes first");
+  assert.deepEqual(await runPlan(plan, fed), [[0, 10, 20, 30], [4, 3, 2, 1]]);
   assert.deepEqual(await read(a), [2, 3, 4, 5]);
+});
+
+Deno.test("neighbours without a gap are updated side by side", async () => {
+  const { device } = fakeDevice();
+  const [a, b] = [variable([64], "a"), variable([64], "b")];
+  using store = new Store(device, [a, b]);
+  using plan = await device.compile({ outputs: [], updates: [[a, add(a, 1)], [b, add(b, 2)]] }, {
+    stores: [store],
+  });
+  plan.run();
+  assert.deepEqual(plan.schedule.steps.map((s) => s.kind), ["map", "map"]);
+  assert.deepEqual(await store.read(a), new Float32Array(64).fill(1));
+  assert.deepEqual(await store.read(b), new Float32Array(64).fill(2));
 });
 
 Deno.test("updates that do not fit are refused", async () => {

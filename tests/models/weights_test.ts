@@ -1,6 +1,8 @@
 /** Weights on a device: saved and loaded bit for bit, and refused whole when one tensor is wrong. */
 import assert from "node:assert/strict";
 import { CheckpointError, DataError } from "../../core/errors.ts";
+import { Random } from "../../core/rng.ts";
+import { initialElements } from "../../models/parameter.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import {
   parseSafetensors,
@@ -54,6 +56,10 @@ devices.test("weights: initial ones are a pure function of the seed", async (dev
   using other = initialWeights(device, new ResidualNet(), 4);
   assert.deepEqual(await bytesOf(one), await bytesOf(same));
   assert.notDeepEqual(await bytesOf(one), await bytesOf(other));
+  // By path, too: parameters of one shape begin differently.
+  for (const [path, t] of one.parameters) {
+    assert.deepEqual(await one.read(t), initialElements(t, new Random(3, path)), path);
+  }
   assert.equal(one.size, 216 + 16 + 2 * 576 + 2 * 16 + 1152 + 2304 + 2 * 32 + 128 + 32 + 80 + 5);
 });
 

@@ -164,3 +164,10 @@ Deno.test("optimisers: gaps between the weights of a block stay zero", async () 
     assert.deepEqual(gaps.map(Math.abs), Array(gaps.length).fill(0), name);
   }
 });
+
+Deno.test("optimisers: an option that is undefined is the default", () => {
+  for (const rule of [sgd, adam, adamw]) {
+    const [plain, given] = [rule(), rule({ weightDecay: undefined })];
+    assert.deepEqual(given.scalarsAt(3, 0.1), plain.scalarsAt(3, 0.1), plain.name);
+  }
+});

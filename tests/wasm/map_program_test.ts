@@ -7,6 +7,7 @@ import fc from "npm:fast-check@4";
 import { apply, arg, constant, type Expr, primitives as p } from "../../core/expr.ts";
 import type { MapStep, Place } from "../../core/plan/steps.ts";
 import { mapProgram } from "../../wasm/map_program.ts";
+import { assertClose } from "../assert.ts";
 import { meaning, valueOf } from "../reference/primitives.ts";
 
 const place = (buffer: number): Place => ({ buffer, offset: 0, bytes: 0 });
@@ -177,7 +178,7 @@ Deno.test("map program: no value is overwritten while it is still needed", () =>
         const at = (k: number, i: number): number =>
           args[k][Math.floor(i / 4) * d.strides[k][0] + i % 4 * d.strides[k][1]];
         const expected = fill((i) => valueOf(expr, (k) => at(k, i)));
-        assert.deepEqual(memory.get(1000 + buffer), expected);
+        assertClose(memory.get(1000 + buffer)!, expected, { what: `buffer ${buffer}` });
       }
     }),
     { numRuns: 1000 },

@@ -19,16 +19,18 @@ export function avg_pool(x: number, y: number, geom: number, count_padding: numb
 export function avg_pool_grad(dy: number, dx: number, geom: number, count_padding: number): void;
 
 /**
- * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
- * sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
- * for a single row). All three have c values.
+ * Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
+ * is a map.
  */
-export function batch_norm(x: number, gamma: number, beta: number, y: number, mean: number, inv_std: number, var_unbiased: number, rows: number, c: number, eps: number): void;
+export function batch_norm_sums(x: number, dy: number, mean: number, inv_std: number, scale: number, dgamma: number, dbeta: number, slope: number, offset: number, rows: number, c: number): void;
 
 /**
- * Gradients of `batch_norm` with respect to x, gamma and beta, given that of y.
+ * Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
+ * variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
+ * `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
+ * map, so that it melts with what follows.
  */
-export function batch_norm_grad(x: number, dy: number, gamma: number, mean: number, inv_std: number, dx: number, dgamma: number, dbeta: number, rows: number, c: number): void;
+export function batch_statistics(x: number, gamma: number, beta: number, mean: number, inv_std: number, var_unbiased: number, scale: number, shift: number, rows: number, c: number, eps: number): void;
 
 /**
  * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]
@@ -174,8 +176,8 @@ export interface InitOutput {
     readonly alloc: (a: number) => number;
     readonly avg_pool: (a: number, b: number, c: number, d: number) => void;
     readonly avg_pool_grad: (a: number, b: number, c: number, d: number) => void;
-    readonly batch_norm: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
-    readonly batch_norm_grad: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
+    readonly batch_norm_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+    readonly batch_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
     readonly conv2d: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;

@@ -35,39 +35,43 @@ export function avg_pool_grad(dy, dx, geom, count_padding) {
 }
 
 /**
- * `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
- * sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
- * for a single row). All three have c values.
+ * Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
+ * is a map.
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} mean
+ * @param {number} inv_std
+ * @param {number} scale
+ * @param {number} dgamma
+ * @param {number} dbeta
+ * @param {number} slope
+ * @param {number} offset
+ * @param {number} rows
+ * @param {number} c
+ */
+export function batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, offset, rows, c) {
+    wasm.batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, offset, rows, c);
+}
+
+/**
+ * Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
+ * variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
+ * `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
+ * map, so that it melts with what follows.
  * @param {number} x
  * @param {number} gamma
  * @param {number} beta
- * @param {number} y
  * @param {number} mean
  * @param {number} inv_std
  * @param {number} var_unbiased
+ * @param {number} scale
+ * @param {number} shift
  * @param {number} rows
  * @param {number} c
  * @param {number} eps
  */
-export function batch_norm(x, gamma, beta, y, mean, inv_std, var_unbiased, rows, c, eps) {
-    wasm.batch_norm(x, gamma, beta, y, mean, inv_std, var_unbiased, rows, c, eps);
-}
-
-/**
- * Gradients of `batch_norm` with respect to x, gamma and beta, given that of y.
- * @param {number} x
- * @param {number} dy
- * @param {number} gamma
- * @param {number} mean
- * @param {number} inv_std
- * @param {number} dx
- * @param {number} dgamma
- * @param {number} dbeta
- * @param {number} rows
- * @param {number} c
- */
-export function batch_norm_grad(x, dy, gamma, mean, inv_std, dx, dgamma, dbeta, rows, c) {
-    wasm.batch_norm_grad(x, dy, gamma, mean, inv_std, dx, dgamma, dbeta, rows, c);
+export function batch_statistics(x, gamma, beta, mean, inv_std, var_unbiased, scale, shift, rows, c, eps) {
+    wasm.batch_statistics(x, gamma, beta, mean, inv_std, var_unbiased, scale, shift, rows, c, eps);
 }
 
 /**

@@ -16,18 +16,20 @@ pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
     pool::split(rows, (CHUNK / c.max(1)).max(8), 4096)
 }
 
-/// `y = gamma (x - mean) inv_std + beta` with the statistics of this batch: `mean`, `inv_std = 1 /
-/// sqrt(var + eps)` over the biased variance, and `var_unbiased` for the running estimate (biased
-/// for a single row). All three have c values.
+/// Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
+/// variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
+/// `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
+/// map, so that it melts with what follows.
 #[wasm_bindgen]
-pub fn batch_norm(
+pub fn batch_statistics(
     x: *const f32,
     gamma: *const f32,
     beta: *const f32,
-    y: *mut f32,
     mean: *mut f32,
     inv_std: *mut f32,
     var_unbiased: *mut f32,
+    scale: *mut f32,
+    shift: *mut f32,
     rows: usize,
     c: usize,
     eps: f32,
@@ -53,22 +55,15 @@ pub fn batch_norm(
         for channel in 0..c {
             let (center, squares) = combine(sums.add(channel), stride, size, count, rows);
             let n = rows as f64;
+            let inverse = 1.0 / (squares / n + eps as f64).sqrt();
+            let factor = *gamma.add(channel) as f64 * inverse;
             *mean.add(channel) = center as f32;
-            *inv_std.add(channel) = (1.0 / (squares / n + eps as f64).sqrt()) as f32;
+            *inv_std.add(channel) = inverse as f32;
             let free = if rows > 1 { n - 1.0 } else { n };
             *var_unbiased.add(channel) = (squares / free) as f32;
+            *scale.add(channel) = factor as f32;
+            *shift.add(channel) = (*beta.add(channel) as f64 - center * factor) as f32;
         }
-        pool::run(work, count, &|task| {
-            let first = task as usize * size;
-            let (x, y) = (x.add(first * c), y.add(first * c));
-            normalise(
-                x,
-                y,
-                [gamma, beta, mean, inv_std],
-                size.min(rows - first),
-                c,
-            );
-        });
     }
 }
 
@@ -160,54 +155,6 @@ unsafe fn moments_of<const N: usize>(
             let more = f32x4_mul(slip[j], share);
             store(mean.add(j * 4), f32x4_add(center[j], more));
             store(squares.add(j * 4), nmadd(more, slip[j], sum[j]));
-        }
-    }
-}
-
-unsafe fn normalise(x: *const f32, y: *mut f32, with: [*const f32; 4], rows: usize, c: usize) {
-    // SAFETY: as in `moments`; stores are cut.
-    unsafe {
-        by_channels(
-            c,
-            |at| normalise_of::<4>(x.add(at), y.add(at), with.map(|p| p.add(at)), rows, c, 16),
-            |at| {
-                normalise_of::<1>(
-                    x.add(at),
-                    y.add(at),
-                    with.map(|p| p.add(at)),
-                    rows,
-                    c,
-                    c - at,
-                )
-            },
-        )
-    }
-}
-
-#[inline(never)]
-unsafe fn normalise_of<const N: usize>(
-    x: *const f32,
-    y: *mut f32,
-    with: [*const f32; 4],
-    rows: usize,
-    c: usize,
-    left: usize,
-) {
-    // SAFETY: see `normalise`.
-    unsafe {
-        let [gamma, beta, center, inv_std] = with.map(|p| load_n::<N>(p));
-        let factor: [v128; N] = core::array::from_fn(|j| f32x4_mul(gamma[j], inv_std[j]));
-        for row in 0..rows {
-            let v = load_n::<N>(x.add(row * c));
-            for j in 0..N {
-                let d = f32x4_sub(v[j], center[j]);
-                let to = y.add(row * c + j * 4);
-                store_part(
-                    to,
-                    madd(d, factor[j], beta[j]),
-                    if N == 4 { 4 } else { left },
-                );
-            }
         }
     }
 }

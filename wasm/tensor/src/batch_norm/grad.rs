@@ -1,19 +1,21 @@
-//! Gradients of batch normalisation: two sums per channel, then one pass over x and dy.
+//! Gradients of batch normalisation: two sums per channel.
 use super::{by_channels, chunks, load_n};
 use crate::{memory, pool, simd::*};
 use wasm_bindgen::prelude::*;
 
-/// Gradients of `batch_norm` with respect to x, gamma and beta, given that of y.
+/// Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
+/// is a map.
 #[wasm_bindgen]
-pub fn batch_norm_grad(
+pub fn batch_norm_sums(
     x: *const f32,
     dy: *const f32,
-    gamma: *const f32,
     mean: *const f32,
     inv_std: *const f32,
-    dx: *mut f32,
+    scale: *const f32,
     dgamma: *mut f32,
     dbeta: *mut f32,
+    slope: *mut f32,
+    offset: *mut f32,
     rows: usize,
     c: usize,
 ) {
@@ -44,27 +46,13 @@ pub fn batch_norm_grad(
                 dot += *at as f64;
                 sum += *at.add(stride) as f64;
             }
+            let share = *scale.add(channel) as f64 / rows as f64;
+            let tilt = -share * *inv_std.add(channel) as f64 * dot;
+            let center = *mean.add(channel) as f64;
             (*dgamma.add(channel), *dbeta.add(channel)) = (dot as f32, sum as f32);
+            *slope.add(channel) = tilt as f32;
+            *offset.add(channel) = (-share * sum - tilt * center) as f32;
         }
-        pool::run(work, count, &|task| {
-            let first = task as usize * size;
-            let [x, dy] = [x, dy].map(|p| p.add(first * c));
-            let stats = [
-                gamma,
-                mean,
-                inv_std,
-                dgamma as *const f32,
-                dbeta as *const f32,
-            ];
-            input_grad(
-                x,
-                dy,
-                dx.add(first * c),
-                stats,
-                (size.min(rows - first), rows),
-                c,
-            );
-        });
     }
 }
 
@@ -110,53 +98,6 @@ unsafe fn products_of<const N: usize>(
         for j in 0..N {
             store(dot.add(j * 4), f32x4_mul(d[j], scale[j]));
             store(sum.add(j * 4), s[j]);
-        }
-    }
-}
-
-/// `dx = gamma inv_std (dy - dbeta / n - x_hat dgamma / n)`.
-unsafe fn input_grad(
-    x: *const f32,
-    dy: *const f32,
-    dx: *mut f32,
-    stats: [*const f32; 5],
-    rows: (usize, usize),
-    c: usize,
-) {
-    // SAFETY: as in `normalise`.
-    unsafe {
-        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
-        by_channels(
-            c,
-            |i| input_grad_of::<4>(at(i), dx.add(i), rows, c, 16),
-            |i| input_grad_of::<1>(at(i), dx.add(i), rows, c, c - i),
-        )
-    }
-}
-
-#[inline(never)]
-unsafe fn input_grad_of<const N: usize>(
-    (x, dy, stats): (*const f32, *const f32, [*const f32; 5]),
-    dx: *mut f32,
-    (rows, all): (usize, usize),
-    c: usize,
-    left: usize,
-) {
-    let share = f32x4_splat(1.0 / all as f32);
-    // SAFETY: see `input_grad`.
-    unsafe {
-        for j in 0..N {
-            let [gamma, center, scale, dgamma, dbeta] = stats.map(|p| load(p.add(j * 4)));
-            let factor = f32x4_mul(gamma, scale);
-            let offset = f32x4_mul(dbeta, share);
-            let slope = f32x4_mul(f32x4_mul(dgamma, share), scale);
-            for row in 0..rows {
-                let i = row * c + j * 4;
-                let d = f32x4_sub(load(x.add(i)), center);
-                let g = nmadd(d, slope, f32x4_sub(load(dy.add(i)), offset));
-                let lanes = if N == 4 { 4 } else { left };
-                store_part(dx.add(i), f32x4_mul(g, factor), lanes);
-            }
         }
     }
 }

@@ -1,0 +1,76 @@
+/** A training step as a whole: clipping, metrics, and how many kernels its updates are. */
+import assert from "node:assert/strict";
+import type { Device } from "../../core/device.ts";
+import { Random } from "../../core/rng.ts";
+import { initialWeights, type Weights } from "../../models/weights.ts";
+import { adam, sgd } from "../../train/optimizer.ts";
+import { type StepOptions, TrainingStep } from "../../train/training_step.ts";
+import { assertClose } from "../assert.ts";
+import { openTestDevices } from "../laws/devices.ts";
+import { ResidualNet } from "../models/residual_net.ts";
+
+const devices = await openTestDevices();
+const batchSize = 8, random = new Random(1, "pictures");
+const pixels = Uint32Array.from({ length: batchSize * 12 * 12 }, () => random.word());
+const labels = Int32Array.from({ length: batchSize }, (_, k) => k % 5);
+const options = { batchSize, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+/** All trained elements, one after the other. */
+async function trained(weights: Weights): Promise<number[]> {
+  const blocks = await Promise.all(
+    weights.trainable.blocks.map((b) => weights.trainable.read(b.whole)),
+  );
+  return blocks.flatMap((block) => [...block]);
+}
+
+/** By how much one step of plain SGD with rate 1 moves each weight: the gradient used. */
+async function gradientOf(device: Device, more: Partial<StepOptions> = {}): Promise<number[]> {
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using step = await TrainingStep.create(device, weights, sgd(), { ...options, ...more });
+  const before = await trained(weights);
+  step.run(pixels, labels, 1);
+  return (await trained(weights)).map((w, k) => before[k] - w);
+}
+
+const norm = (values: readonly number[]): number => Math.hypot(...values);
+
+devices.test("training step: gradients above the norm are scaled down to it", async (device) => {
+  const free = await gradientOf(device), size = norm(free);
+  assert(size > 0.1, `${size}`);
+  const clipped = await gradientOf(device, { clipNorm: size / 4 });
+  assertClose(clipped, free.map((g) => g / 4), { rtol: 1e-3, atol: 1e-6 });
+  assertClose(await gradientOf(device, { clipNorm: 2 * size }), free, { rtol: 1e-3, atol: 1e-6 });
+});
+
+Deno.test("training step: metrics are means since the last reading", async () => {
+  const [device] = devices.all;
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using step = await TrainingStep.create(device, weights, sgd(), options);
+  const losses: number[] = [];
+  // A rate of 0 keeps the weights, so that every step has the same loss.
+  for (const count of [1, 3, 2]) {
+    for (let k = 0; k < count; k++) step.run(pixels, labels, 0);
+    const { steps, loss, accuracy } = await step.metrics();
+    assert.equal(steps, count);
+    assert(Number.isInteger(accuracy * batchSize), `${accuracy}`);
+    losses.push(loss);
+  }
+  assertClose(losses, Array(3).fill(losses[0]), { rtol: 1e-6, what: "the mean loss" });
+  assertClose([losses[0]], [Math.log(5)], { rtol: 0.5, what: "the loss of an untrained net" });
+  assert.equal(step.steps, 6);
+});
+
+Deno.test("training step: weights and statistics are updated by one kernel per block", async () => {
+  const [device] = devices.all;
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using step = await TrainingStep.create(device, weights, adam(), options);
+  const { steps, buffers } = step.plan.schedule;
+  const stores = new Set(buffers.flatMap((b, k) => b.kind === "store" ? [k] : []));
+  const writers = steps.filter((s) =>
+    (s.kind === "copy" ? [s.to] : s.kind === "map" ? s.outputs.map((o) => o.place) : s.outputs)
+      .some((place) => stores.has(place.buffer))
+  );
+  // Weights with both moments, running statistics, sums for the metrics.
+  assert.deepEqual(writers.map((s) => s.kind), ["map", "map", "map"]);
+  assert.equal(steps.filter((s) => s.kind === "copy").length, 0);
+});
