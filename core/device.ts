@@ -128,8 +128,9 @@ export class Device implements Disposable {
    * @throws {DeviceError} when a buffer exceeds what the device can bind, or the device was closed
    */
   async compile(program: Program, options: CompileOptions = {}): Promise<Plan> {
-    this.#checkOpen("compile");
+    this.checkOpen("compile");
     const stores = options.stores ?? [];
+    for (const store of stores) checkStore(store, this, "compile");
     const locate = (leaf: LeafAttrs) => {
       for (const store of stores) {
         const found = store.locate(leaf);
@@ -144,7 +145,12 @@ export class Device implements Disposable {
       fuse: options.fuse ?? !debug,
       reuse: !debug,
     });
-    return await Plan.build(this.backend, planned, program.outputs, options.onProgress);
+    const checkAlive = (action: string): void => {
+      this.checkOpen(action);
+      for (const store of stores) checkStore(store, this, action);
+    };
+    const { outputs } = program, { onProgress } = options;
+    return await Plan.build(this.backend, planned, outputs, checkAlive, onProgress);
   }
 
   /**
@@ -167,7 +173,13 @@ export class Device implements Disposable {
     this.backend.close();
   }
 
-  #checkOpen(action: string): void {
+  /**
+   * Asks that the device is open.
+   *
+   * @param action what cannot be done otherwise, for the message
+   * @throws {DeviceError} when it was closed
+   */
+  checkOpen(action: string): void {
     if (this.#closed) throw new DeviceError(`Cannot ${action}: the device was closed`);
   }
 }
@@ -175,6 +187,8 @@ export class Device implements Disposable {
 /** A program that was planned and built: replayed by {@link run}, nothing is allocated any more. */
 export class Plan implements Disposable {
   readonly #fed = new Set<Tensor>();
+  /** Throws when what the plan stands on is gone: its kernels would write into memory of others. */
+  readonly #checkAlive: (action: string) => void;
   #closed = false;
 
   private constructor(
@@ -188,7 +202,10 @@ export class Plan implements Disposable {
     readonly buffers: readonly Memory[],
     /** Its kernels. */
     readonly executable: Executable,
-  ) {}
+    checkAlive: (action: string) => void,
+  ) {
+    this.#checkAlive = checkAlive;
+  }
 
   /**
    * Allocates the buffers, uploads the constants and builds the kernels; {@link Device.compile}
@@ -200,6 +217,7 @@ export class Plan implements Disposable {
     backend: Backend,
     planned: Schedule,
     outputs: readonly Tensor[],
+    checkAlive: (action: string) => void,
     progress?: BuildProgress,
   ): Promise<Plan> {
     checkLimits(backend, planned);
@@ -211,7 +229,7 @@ export class Plan implements Disposable {
         if (data) backend.write(buffers.at(-1)!, 0, data as Elements);
       }
       const executable = await backend.build(planned.steps, buffers, progress);
-      return new Plan(backend, planned, outputs, buffers, executable);
+      return new Plan(backend, planned, outputs, buffers, executable, checkAlive);
     } catch (error) {
       freeOwn(backend, planned, buffers);
       throw error;
@@ -235,6 +253,7 @@ export class Plan implements Disposable {
    */
   run(feeds: Iterable<readonly [Tensor, Elements]> = []): void {
     if (this.#closed) throw new DeviceError("Cannot run: the plan was closed");
+    this.#checkAlive("run");
     for (const [tensor, data] of feeds) this.#feed(tensor, data);
     const missing = this.schedule.inputs.find((t) => !this.#fed.has(t));
     if (missing) {
@@ -266,6 +285,7 @@ export class Plan implements Disposable {
    */
   async read(output: Tensor): Promise<Elements> {
     if (this.#closed) throw new DeviceError("Cannot read: the plan was closed");
+    this.#checkAlive("read");
     if (!this.outputs.includes(output)) {
       throw new ShapeError(`Cannot read ${output}: it is no output of this plan`);
     }
@@ -332,7 +352,19 @@ function checkLimits(backend: Backend, planned: Schedule): void {
   );
 }
 
-function dtypeOf(data: Elements): DType {
+/** A store of this device that still has its memory. */
+function checkStore(store: Store, device: Device, action: string): void {
+  if (store.isClosed) throw new DeviceError(`Cannot ${action}: a store of the plan was closed`);
+  if (store.device !== device) {
+    throw new DeviceError(
+      `Cannot ${action}: a store of the plan lies on ${store.device.name}, ` +
+        `one on this device is wanted`,
+    );
+  }
+}
+
+/** The element type of host data. */
+export function dtypeOf(data: Elements): DType {
   return data instanceof Float32Array ? "f32" : data instanceof Int32Array ? "i32" : "u32";
 }
 

@@ -46,7 +46,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
 
   const grads = new Map<Tensor, Tensor>([[loss, full(1, loss.shape)]]);
   for (const node of order.reverse()) {
-    if (!needed.has(node) || node.inputs.length === 0) continue;
+    if (!node.inputs.some((t) => needed.has(t.node))) continue;
     const dys = node.outputs.map((t) => grads.get(t));
     if (dys.every((dy) => dy === undefined)) continue;
     if (!node.op.grad) {

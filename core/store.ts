@@ -3,7 +3,7 @@
  * blocks, so that an optimiser is one kernel per block instead of one per tensor.
  */
 import type { Device, Elements, Memory } from "./device.ts";
-import { viewAs } from "./device.ts";
+import { dtypeOf, viewAs } from "./device.ts";
 import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
 import { DeviceError, ShapeError } from "./errors.ts";
 import { elementBytes, show, sizeOf } from "./shape.ts";
@@ -35,7 +35,8 @@ export interface Lodging {
 export class Store implements Disposable {
   /** The flat blocks; their variables follow each other in the order they were given in. */
   readonly blocks: readonly Block[];
-  readonly #device: Device;
+  /** Where it lies. */
+  readonly device: Device;
   readonly #lodgings = new Map<LeafAttrs, Lodging>();
   readonly #memories: Memory[] = [];
   #closed = false;
@@ -53,19 +54,35 @@ export class Store implements Disposable {
     variables: readonly Tensor[],
     options: { readonly label?: string; readonly maxBlockBytes?: number } = {},
   ) {
-    this.#device = device;
+    device.checkOpen("make a store");
+    this.device = device;
     const limit = Math.min(options.maxBlockBytes ?? Infinity, device.backend.maxBufferBytes);
     this.blocks = layOutBlocks(
       variables,
       Math.floor(limit / elementBytes),
       options.label ?? "store",
     );
-    for (const block of this.blocks) {
-      const memory = device.backend.allocate(block.size * elementBytes, asLeaf(block.whole)!.label);
-      this.#memories.push(memory);
-      this.#lodge(block.whole, memory, 0);
-      for (const [k, v] of block.variables.entries()) this.#lodge(v, memory, block.offsets[k]);
+    for (const v of variables) checkFits(v, device);
+    try {
+      this.#allocate();
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
     }
+  }
+
+  #allocate(): void {
+    for (const { whole, size, variables, offsets } of this.blocks) {
+      const memory = this.device.backend.allocate(size * elementBytes, asLeaf(whole)!.label);
+      this.#memories.push(memory);
+      this.#lodge(whole, memory, 0);
+      for (const [k, v] of variables.entries()) this.#lodge(v, memory, offsets[k]);
+    }
+  }
+
+  /** True when it was disposed: its variables have no memory any more. */
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   #lodge(t: Tensor, memory: Memory, offset: number): void {
@@ -81,18 +98,19 @@ export class Store implements Disposable {
    * Overwrites a variable.
    *
    * @param data its elements in row-major order
-   * @throws {ShapeError} when it is not in this store, or the number of elements differs
+   * @throws {ShapeError} when it is not in this store, or the number or type of elements
+   *   differs
    * @throws {DeviceError} when the store was closed
    */
   write(variable: Tensor, data: Elements): void {
     const { memory, offset } = this.#find(variable, "write");
-    if (data.length !== sizeOf(variable.shape)) {
+    if (data.length !== sizeOf(variable.shape) || dtypeOf(data) !== variable.dtype) {
       throw new ShapeError(
-        `Cannot write ${asLeaf(variable)!.label}: ${data.length} elements were given, ` +
-          `${show(variable.shape)} is wanted`,
+        `Cannot write ${asLeaf(variable)!.label}: ${data.length} elements of ${dtypeOf(data)} ` +
+          `were given, ${show(variable.shape)} of ${variable.dtype} is wanted`,
       );
     }
-    this.#device.backend.write(memory, offset, data);
+    this.device.backend.write(memory, offset, data);
   }
 
   /**
@@ -104,7 +122,7 @@ export class Store implements Disposable {
   async read(variable: Tensor): Promise<Elements> {
     const { memory, offset } = this.#find(variable, "read");
     const bytes = sizeOf(variable.shape) * elementBytes;
-    return viewAs(variable.dtype, await this.#device.backend.read(memory, offset, bytes));
+    return viewAs(variable.dtype, await this.device.backend.read(memory, offset, bytes));
   }
 
   #find(variable: Tensor, action: string): Lodging {
@@ -128,24 +146,35 @@ export class Store implements Disposable {
    */
   sibling(label: string): Store {
     const wholes = this.blocks.map((b, k) => variable([b.size], `${label} ${k}`));
-    return new Store(this.#device, wholes, { label, maxBlockBytes: 0 });
+    return new Store(this.device, wholes, { label, maxBlockBytes: 0 });
   }
 
   /** Frees the memory. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const memory of this.#memories) this.#device.backend.free(memory);
+    for (const memory of this.#memories) this.device.backend.free(memory);
   }
+}
+
+function checkFits(variable: Tensor, { backend }: Device): void {
+  const bytes = sizeOf(variable.shape) * elementBytes;
+  if (bytes <= backend.maxBufferBytes) return;
+  throw new DeviceError(
+    `Cannot store ${asLeaf(variable)!.label}: it needs ${bytes} bytes in one buffer, ` +
+      `${backend.name} allows ${backend.maxBufferBytes}`,
+  );
 }
 
 /** No variable straddles two blocks; a block closes when the next variable would not fit. */
 function layOutBlocks(variables: readonly Tensor[], limit: number, label: string): Block[] {
   const blocks: { variables: Tensor[]; offsets: number[]; size: number }[] = [];
+  const seen = new Set<LeafAttrs>();
   for (const v of variables) {
-    if (asLeaf(v)?.role !== "variable") {
-      throw new ShapeError(`Cannot store ${v}: it is no variable`);
-    }
+    const leaf = asLeaf(v);
+    if (leaf?.role !== "variable") throw new ShapeError(`Cannot store ${v}: it is no variable`);
+    if (seen.has(leaf)) continue; // weights that two layers share
+    seen.add(leaf);
     const size = alignBlock(sizeOf(v.shape));
     let block = blocks.at(-1);
     if (!block || block.size + size > limit) {

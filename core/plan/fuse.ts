@@ -20,6 +20,9 @@ export interface Group {
   readonly outputs: readonly Tensor[];
 }
 
+/** Longest chain in one kernel: backends walk expressions recursively, and compile times grow. */
+const maxMembers = 256;
+
 interface OpenGroup {
   readonly root: Node;
   readonly size: number;
@@ -40,8 +43,28 @@ export interface FuseOptions {
   readonly fuse: boolean;
 }
 
-/** Groups all maps among `order` (inputs before users). */
+/**
+ * Groups all maps among `order` (inputs before users).
+ *
+ * On the way a group may read more values than in the end, when the maps that make those have
+ * joined it too. So the limit is asked for at the end, and for the groups (named by their roots) that
+ * break it, at every step of another attempt.
+ */
 export function fuseMaps(order: readonly Node[], options: FuseOptions): Group[] {
+  const tight = new Set<Node>();
+  while (true) {
+    const groups = meltMaps(order, options, tight);
+    const crowded = groups.filter((g) => !tight.has(g.root) && !fits(g, options));
+    if (crowded.length === 0) return groups;
+    for (const { root } of crowded) tight.add(root);
+  }
+}
+
+function meltMaps(
+  order: readonly Node[],
+  options: FuseOptions,
+  tight: ReadonlySet<Node>,
+): OpenGroup[] {
   const readers = readersOf(order), groupOf = new Map<Node, OpenGroup>(), groups: OpenGroup[] = [];
   for (const node of order.toReversed()) {
     if (node.op.kind !== "map") continue;
@@ -51,7 +74,9 @@ export function fuseMaps(order: readonly Node[], options: FuseOptions): Group[] 
     const onlyMaps = users.every((n) => n.op.kind === "map");
     if (literalValue(value) !== undefined && onlyMaps && !isRoot) continue;
     const home = options.fuse ? commonGroup(users, groupOf) : undefined;
-    if (home && home.size === sizeOf(value.shape) && join(home, node, isRoot, options)) {
+    const limit = home && tight.has(home.root) ? options : undefined;
+    const melts = home && home.size === sizeOf(value.shape) && home.members.size < maxMembers;
+    if (melts && join(home, node, isRoot, limit)) {
       groupOf.set(node, home);
       continue;
     }
@@ -90,19 +115,25 @@ function commonGroup(
   return group && users.every((n) => groupOf.get(n) === group) ? group : undefined;
 }
 
-/** Adds a node to a group, unless the kernel would then bind too many buffers. */
-function join(group: OpenGroup, node: Node, isRoot: boolean, options: FuseOptions): boolean {
+/** Adds a node to a group, unless a limit is given and the kernel would bind too many buffers. */
+function join(group: OpenGroup, node: Node, isRoot: boolean, limit?: FuseOptions): boolean {
   const value = node.outputs[0], args = new Set([...group.args, ...argsOf(node)]);
   args.delete(value);
   const outputs = isRoot ? [...group.outputs, value] : group.outputs;
-  const bound = new Set(
-    [...args, ...outputs.map((t) => options.targets.get(t) ?? t)].map(bufferKey),
-  );
-  if (bound.size > options.maxBuffers) return false;
+  if (limit && !fits({ args, outputs }, limit)) return false;
   group.args = args;
   group.members.add(node);
   if (isRoot) group.outputs.push(value);
   return true;
+}
+
+/** True when a kernel does not bind too many buffers. */
+function fits(
+  { args, outputs }: Pick<OpenGroup, "args" | "outputs">,
+  { targets, maxBuffers }: FuseOptions,
+): boolean {
+  const written = outputs.map((t) => targets.get(t) ?? t);
+  return new Set([...args, ...written].map(bufferKey)).size <= maxBuffers;
 }
 
 /** A leaf is known by its attributes, so that two handles of one leaf count once. */

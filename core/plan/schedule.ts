@@ -59,7 +59,8 @@ export interface Draft {
   readonly writes: readonly Tensor[];
   readonly map?: MapKernel;
   readonly node?: Node;
-  readonly copy?: { readonly from: Spot; readonly to: Spot };
+  /** Without `from` it reads its one value, wherever that was put in the end. */
+  readonly copy?: { readonly from?: Spot; readonly to: Spot };
 }
 
 /**
@@ -68,28 +69,47 @@ export interface Draft {
  * @throws {ShapeError} when an update does not fit its variable, or a variable lies in no store
  */
 export function schedule(program: Program, options: ScheduleOptions): Schedule {
-  const updates = checkUpdates(program.updates ?? []);
-  const roots = [...program.outputs, ...updates.map(([, value]) => value)];
-  const order = ancestors(roots), storages = new Storages(options.locate);
-  const rootSet = new Set(roots.map(baseOf));
+  const updates = checkUpdates(program.updates ?? [], new Storages(options.locate));
+  const order = ancestors([...program.outputs, ...updates.map(([, value]) => value)]);
   const targets = new Map(updates.map(([to, value]) => [baseOf(value), to] as const).reverse());
-  const groups = fuseMaps(order, {
-    roots: rootSet,
-    targets,
-    maxBuffers: options.maxBuffers,
-    fuse: options.fuse ?? true,
-  });
-
-  let drafts = [...groups.map((g) => draftMap(composeGroup(g), g.root, g.outputs))];
-  for (const node of order) if (node.op.kind === "macro") drafts.push(draftMacro(node));
-  drafts.push(...placePacks(order, drafts, storages, targets));
-  drafts = orderDrafts(order, drafts, targets);
-  const { saved, copies } = placeUpdates(updates, drafts, storages);
-  drafts = [...saved, ...drafts, ...copies];
-  return layOut(program, order, drafts, storages, options.reuse ?? true);
+  let hoped: ReadonlyMap<Tensor, Tensor> = targets;
+  while (true) {
+    const { drafts, storages } = arrange(program, updates, order, targets, hoped, options);
+    const spots = (d: Draft): Set<Spot> =>
+      new Set([...d.reads, ...d.writes].map((t) => storages.spot(t)));
+    const isCrowded = drafts.some((d) => d.map && spots(d).size > options.maxBuffers);
+    if (!isCrowded || hoped.size === 0) {
+      return layOut(program, order, drafts, storages, options.reuse ?? true);
+    }
+    // Maps were melted in the hope of writing over old values; where that failed, a kernel needs
+    // one buffer more. The hope is given up for those, or for all if that was not it.
+    const kept = [...hoped].filter(([value, to]) => storages.spot(value) === storages.spot(to));
+    hoped = new Map(kept.length < hoped.size ? kept : []);
+  }
 }
 
-function checkUpdates(updates: readonly Update[]): readonly Update[] {
+/** Fuses, orders and places. @param hoped new values that fusion may count as in place */
+function arrange(
+  program: Program,
+  updates: readonly Update[],
+  order: readonly Node[],
+  targets: ReadonlyMap<Tensor, Tensor>,
+  hoped: ReadonlyMap<Tensor, Tensor>,
+  { locate, maxBuffers, fuse = true }: ScheduleOptions,
+): { readonly drafts: readonly Draft[]; readonly storages: Storages } {
+  const roots = new Set([...program.outputs.map(baseOf), ...targets.keys()]);
+  const groups = fuseMaps(order, { roots, targets: hoped, maxBuffers, fuse });
+  const storages = new Storages(locate);
+  const drafts = groups.map((g) => draftMap(composeGroup(g), g.root, g.outputs));
+  for (const node of order) if (node.op.kind === "macro") drafts.push(draftMacro(node));
+  drafts.push(...placePacks(order, drafts, storages, targets));
+  const ordered = orderDrafts(drafts, targets);
+  const { saved, copies } = placeUpdates(updates, ordered, storages);
+  return { drafts: [...saved, ...ordered, ...copies], storages };
+}
+
+/** Checks updates; one of a variable by itself is left out. */
+function checkUpdates(updates: readonly Update[], storages: Storages): readonly Update[] {
   for (const [to, value] of updates) {
     if (asLeaf(to)?.role !== "variable") {
       throw new ShapeError(`Cannot plan an update of ${to}: it is no variable`);
@@ -103,7 +123,15 @@ function checkUpdates(updates: readonly Update[]): readonly Update[] {
       );
     }
   }
-  return updates;
+  for (const [k, [to]] of updates.entries()) {
+    const twin = updates.slice(0, k).find(([t]) => overlaps(storages.spot(t), storages.spot(to)));
+    if (!twin) continue;
+    throw new ShapeError(
+      `Cannot plan an update of ${asLeaf(to)!.label}: it shares memory with ` +
+        `${asLeaf(twin[0])!.label}, which is updated too, one update is wanted`,
+    );
+  }
+  return updates.filter(([to, value]) => asLeaf(baseOf(value)) !== asLeaf(to));
 }
 
 function draftMap(map: MapKernel, root: Node, outputs: readonly Tensor[]): Draft {
@@ -154,7 +182,7 @@ function placePacks(
           label: `copy into ${node.label}`,
           reads: [value],
           writes: [node.outputs[0]],
-          copy: { from: storages.spot(base), to: spot },
+          copy: { to: spot },
         });
       }
     }
@@ -162,18 +190,22 @@ function placePacks(
   return copies;
 }
 
-/** Order of creation, but whatever depends on an updated variable's new value comes last. */
-function orderDrafts(
-  order: readonly Node[],
-  drafts: readonly Draft[],
-  targets: ReadonlyMap<Tensor, Tensor>,
-): Draft[] {
-  const late = new Set<Node>();
-  const isLate = (t: Tensor): boolean => targets.has(baseOf(t)) || late.has(t.node);
-  for (const node of order) if (node.inputs.some(isLate)) late.add(node);
-  const sorted = drafts.toSorted((a, b) => a.at - b.at);
-  const waits = (d: Draft): boolean => d.writes.some((t) => targets.has(t)) || d.reads.some(isLate);
-  return [...sorted.filter((d) => !waits(d)), ...sorted.filter(waits)];
+/**
+ * Order of creation, but a step that makes an updated variable's new value comes last, and so does
+ * whatever reads any of the results of such a step.
+ */
+function orderDrafts(drafts: readonly Draft[], targets: ReadonlyMap<Tensor, Tensor>): Draft[] {
+  const late = new Set<Tensor>(), first: Draft[] = [], last: Draft[] = [];
+  const isLate = (t: Tensor): boolean => {
+    const base = baseOf(t);
+    return late.has(base) || (base.node.op.kind === "pack" && base.node.inputs.some(isLate));
+  };
+  for (const draft of drafts.toSorted((a, b) => a.at - b.at)) {
+    const waits = draft.writes.some((t) => targets.has(t)) || draft.reads.some(isLate);
+    if (waits) { for (const t of draft.writes) late.add(t); }
+    (waits ? last : first).push(draft);
+  }
+  return [...first, ...last];
 }
 
 /**
@@ -198,7 +230,7 @@ function placeUpdates(
     if (inPlace.get(base) === variable) continue;
     const label = `copy into ${asLeaf(variable)!.label}`;
     let from = storages.spot(base), reads: readonly Tensor[] = [value];
-    if (asLeaf(base)) {
+    if (asLeaf(base)?.role === "variable") {
       const slot: Storage = { kind: "slot", bytes: from.bytes, label };
       const spot: Spot = { storage: slot, offset: 0, bytes: from.bytes };
       saved.push({ at: -1, label, reads, writes: [], copy: { from, to: spot } });
@@ -285,7 +317,7 @@ function layOut(
 }
 
 function useOf(draft: Draft, storages: Storages): StorageUse {
-  const reads = draft.copy ? [draft.copy.from] : draft.reads.map((t) => storages.spot(t));
+  const reads = draft.copy?.from ? [draft.copy.from] : draft.reads.map((t) => storages.spot(t));
   const writes = draft.copy ? [draft.copy.to] : draft.writes.map((t) => storages.spot(t));
   const overwrites: [Storage, Storage][] = [];
   const { map } = draft;
@@ -306,7 +338,10 @@ function useOf(draft: Draft, storages: Storages): StorageUse {
 
 function toStep(draft: Draft, placeOf: (t: Tensor) => Place, place: (s: Spot) => Place): Step {
   const { label, map, node, copy } = draft;
-  if (copy) return { kind: "copy", label, from: place(copy.from), to: place(copy.to) };
+  if (copy) {
+    const from = copy.from ? place(copy.from) : placeOf(draft.reads[0]);
+    return { kind: "copy", label, from, to: place(copy.to) };
+  }
   if (map) {
     return {
       kind: "map",

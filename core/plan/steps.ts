@@ -100,12 +100,15 @@ export function composeGroup(group: Group): MapKernel {
     exprs.set(node, expr);
     return expr;
   };
+  const inOrder = [...group.members].sort((a, b) => a.id - b.id);
+  inOrder.forEach(exprOf); // inputs first: a long chain would exhaust the stack
   const composed = group.outputs.map((t) => exprOf(t.node));
   const shape = group.root.outputs[0].shape;
   const { dims, strides } = mergeDims(shape, args.map((t) => broadcastStrides(t.shape, shape)));
-  const names = new Set([...group.members].sort((a, b) => a.id - b.id).map((n) => n.op.name));
+  const names = new Set(inOrder.map((n) => n.op.name));
+  const path = inOrder.findLast((n) => n.path)?.path;
   return {
-    label: `${[...names].join("+")}${group.root.path ? ` at ${group.root.path}` : ""}`,
+    label: `${[...names].join("+")}${path ? ` at ${path}` : ""}`,
     dims,
     size: group.size,
     args: args.map((tensor, k) => ({ tensor, strides: strides[k] })),
