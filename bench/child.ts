@@ -22,7 +22,7 @@ export class Child {
   private constructor(readonly spec: EngineSpec) {
     const { command, args, env } = spec.start();
     this.#process = new Deno.Command(command, {
-      args,
+      args: [...args],
       env,
       clearEnv: true,
       stdin: "piped",
@@ -74,11 +74,9 @@ export class Child {
   }
 
   async #next(timeoutMs: number): Promise<Answer> {
-    let timer: number | undefined;
-    const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), timeoutMs);
-    });
-    const next = await Promise.race([this.#answers.next(), late]);
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), timeoutMs);
+    const next = await Promise.race([this.#answers.next(), late.promise]);
     clearTimeout(timer);
     if (next === "late") {
       this.#kill();

@@ -4,10 +4,8 @@
 export type Workload =
   /** `[m,k]·[k,n]`. */
   | { readonly op: "matmul"; readonly m: number; readonly k: number; readonly n: number }
-  /** A convolution 3×3 with stride 1 and padding 1, as many channels out as in, or a gradient of it. */
-  | (Images & { readonly op: ConvOp; readonly depthwise?: boolean })
-  /** Batch normalisation with the batch's statistics, then ReLU; `backward` adds dx, dγ, dβ. */
-  | (Images & { readonly op: "batch-norm-relu"; readonly backward: boolean })
+  | Conv
+  | Norm
   /** Forward, loss, backward and update by SGD with momentum. */
   | (Net & { readonly op: "train" })
   /** Logits of pictures, with running statistics. */
@@ -16,6 +14,18 @@ export type Workload =
   | (Net & { readonly op: "replay" })
   /** A training step as above: nothing is timed, the plan is described. */
   | (Net & { readonly op: "plan" });
+
+/** A convolution 3×3 with stride 1 and padding 1, as many channels out as in, or a gradient of it. */
+export interface Conv extends Images {
+  readonly op: ConvOp;
+  readonly depthwise?: boolean;
+}
+
+/** Batch normalisation with the batch's statistics, then ReLU; `backward` adds dx, dγ, dβ. */
+export interface Norm extends Images {
+  readonly op: "batch-norm-relu";
+  readonly backward: boolean;
+}
 
 /** The three passes of a convolution. */
 export type ConvOp = "conv" | "conv-input-gradient" | "conv-weight-gradient";

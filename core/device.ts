@@ -308,7 +308,7 @@ export class Plan implements Disposable {
         ? [step.to]
         : step.kind === "map"
         ? step.outputs.map((o) => o.place)
-        : step.outputs;
+        : step.outputs.filter((_, k) => step.node.outputs[k].dtype === "f32");
       for (const { buffer, offset, bytes } of places) {
         const words = new Uint32Array(await this.backend.read(this.buffers[buffer], offset, bytes));
         // By bit pattern: comparisons with NaN are not to be trusted on every GPU.

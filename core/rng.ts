@@ -73,6 +73,9 @@ export class Random {
 
   /** A whole number in [0, n), without bias. */
   below(n: number): number {
+    if (!(n >= 1 && n <= 2 ** 32)) {
+      throw new RangeError(`Cannot draw below ${n}, a whole number from 1 to 2³² is wanted`);
+    }
     const limit = Math.floor(2 ** 32 / n) * n;
     let word = this.word();
     while (word >= limit) word = this.word();

@@ -116,7 +116,15 @@ interface PackAttrs {
 const packOp: PackOp<PackAttrs> = {
   kind: "pack",
   name: "pack",
-  infer: (_, { size }) => [f32([size])],
+  infer(inputs, { size }) {
+    const other = inputs.find((t) => t.dtype !== "f32");
+    if (other) {
+      throw new ShapeError(
+        `Cannot pack ${show(other.shape)}: it holds ${other.dtype}, f32 is wanted`,
+      );
+    }
+    return [f32([size])];
+  },
   offsets: (attrs) => attrs.offsets,
 };
 

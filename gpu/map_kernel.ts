@@ -87,7 +87,7 @@ function walkQuads(step: MapStep, used: readonly number[]): Walk | undefined {
   return { width: 4, dims, size: step.size / 4 };
 }
 
-const placeKey = ({ buffer, offset }: Place): string => `${buffer}:${offset}`;
+const placeKey = ({ buffer, offset, bytes }: Place): string => `${buffer}:${offset}:${bytes}`;
 
 /** Strides in `vec4`s, where an argument lies in whole ones. */
 function quadStrides(strides: readonly number[]): readonly number[] | undefined {

@@ -92,7 +92,8 @@ interface NormalizeAttrs {
 /**
  * `y = x·scale + shift`, a map, so that it melts with the activation and the shortcut that follow.
  * Its gradient knows that scale and shift are functions of x: with x̂ the normalised x,
- * `dx = scale·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows)`, which is a map again.
+ * `dx = scale·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows)`, which is a map again, with the last product as
+ * `slope·(x − mean)`.
  */
 const normalizeOp: MapOp<NormalizeAttrs> = {
   kind: "map",
@@ -102,23 +103,24 @@ const normalizeOp: MapOp<NormalizeAttrs> = {
   grad({ inputs: [x, scale], attrs: { mean, invStd } }, [dy]) {
     if (!dy) return [null, null, null];
     const sums = applyOp(gradSumsOp, [x, dy, mean, invStd, scale], undefined);
-    const [dgamma, dbeta, slope, offset] = sums;
-    return [add(add(mul(dy, scale), mul(x, slope)), offset), dgamma, dbeta];
+    const [dgamma, dbeta, slope] = sums, [rows] = rowsOf(x);
+    const centred = mul(sub(dy, mul(dbeta, 1 / rows)), scale);
+    return [add(centred, mul(sub(x, mean), slope)), dgamma, dbeta];
   },
 };
 
-/** Inputs: x, dy, mean, invStd, scale. Outputs: dgamma, dbeta, and slope and offset of x in dx. */
+/** Inputs: x, dy, mean, invStd, scale. Outputs: dgamma, dbeta, and the slope of x in dx. */
 const gradSumsOp: MacroOp<void> = {
   kind: "macro",
   name: "batchNormGrad",
-  infer: ([, , mean]) => Array.from({ length: 4 }, () => f32(mean.shape)),
+  infer: ([, , mean]) => Array.from({ length: 3 }, () => f32(mean.shape)),
   wasm({ inputs }) {
     const [rows, c] = rowsOf(inputs[0]);
     const [x, dy, mean, invStd, scale] = [0, 1, 2, 3, 4].map(inputRef);
-    const [dgamma, dbeta, slope, offset] = [0, 1, 2, 3].map(outputRef);
+    const [dgamma, dbeta, slope] = [0, 1, 2].map(outputRef);
     return {
       calls: [
-        call("batch_norm_sums", x, dy, mean, invStd, scale, dgamma, dbeta, slope, offset, rows, c),
+        call("batch_norm_sums", x, dy, mean, invStd, scale, dgamma, dbeta, slope, rows, c),
       ],
     };
   },

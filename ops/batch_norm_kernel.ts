@@ -89,8 +89,8 @@ export function statisticsProgram(rows: number, c: number, eps: number): WgslPro
 }
 
 /**
- * Inputs x, dy, mean, invStd, scale; outputs dgamma, dbeta, and slope and offset with which
- * `dx = dy·scale + x·slope + offset`.
+ * Inputs x, dy, mean, invStd, scale; outputs dgamma, dbeta, and the slope in
+ * `dx = scale·(dy − dbeta/rows) + slope·(x − mean)`. More would be too many buffers for a kernel.
  */
 export function gradSumsProgram(rows: number, c: number): WgslProgram {
   const cut = cutRows(rows, c), label = `batch_norm_grad[${rows}x${c}]`;
@@ -98,19 +98,21 @@ export function gradSumsProgram(rows: number, c: number): WgslProgram {
   const results = [
     reads("inv_std", 3),
     reads("scale", 4),
-    ...["dgamma", "dbeta", "slope", "offset"].map((name, k) => writes(name, k)),
+    ...["dgamma", "dbeta", "slope"].map((name, k) => writes(name, k)),
   ];
-  const finish = `let share = scale[c] / ${float(rows)};
-    let tilt = -share * inv_std[c] * inv_std[c] * dot;
-    dgamma[c] = dot * inv_std[c];
+  const finish = `let normal = dot * inv_std[c];
+    dgamma[c] = normal;
     dbeta[c] = total;
-    slope[c] = tilt;
-    offset[c] = -share * total - tilt * mean[c];`;
+    slope[c] = -scale[c] * inv_std[c] * normal / ${float(rows)};`;
   const values: RowSums = {
     first: "dy[at]",
     between: "let total = sum;",
-    second: "dy[at] * (x[at] - mean[min(c, CHANNELS - 1u)])",
+    second: "dy[at] * (x[at] - mean[c])",
   };
+  if (cut.chunks === 1) {
+    const whole = `let dot = sum;\n    ${finish}`;
+    return { passes: [sumRows(label, cut, [...given, ...results], values, whole)] };
+  }
   const store = `totals[chunk * ${c}u + c] = total;\n    dots[chunk * ${c}u + c] = sum;`;
   const combine = `var total = 0.0;
   var dot = 0.0;
@@ -119,10 +121,7 @@ export function gradSumsProgram(rows: number, c: number): WgslProgram {
     dot += dots[k * ${c}u + c];
   }
   ${finish}`;
-  return twoPasses(label, cut, given, values, ["totals", "dots"], store, [
-    reads("mean", 2),
-    ...results,
-  ], combine);
+  return twoPasses(label, cut, given, values, ["totals", "dots"], store, results, combine);
 }
 
 /** What is summed over rows: a first value, then a second one that may use the first sum. */

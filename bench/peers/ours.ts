@@ -12,7 +12,7 @@ import { sum } from "../../ops/reduce.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { sampleOf, seeds, uniform } from "../fill.ts";
 import { type Engine, type Prepared, Refusal, serve } from "../serve.ts";
-import type { Workload } from "../workload.ts";
+import type { Conv, Norm, Workload } from "../workload.ts";
 import { prepareInference, prepareTraining } from "./our_nets.ts";
 
 /** A device of ours, and its queue where it has one. */
@@ -77,9 +77,7 @@ function operand(name: keyof typeof seeds, shape: readonly number[]): Tensor {
   return tensor(uniform(shape.reduce((a, b) => a * b, 1), seeds[name]), shape);
 }
 
-function convolution({ op, batch, size, channels, depthwise }: Single & { channels: number } & {
-  depthwise?: boolean;
-}): Tensor {
+function convolution({ op, batch, size, channels, depthwise }: Conv): Tensor {
   const images = [batch, size, size, channels];
   const x = operand("x", images);
   const w = operand("w", [3, 3, depthwise ? 1 : channels, channels]);
@@ -90,9 +88,7 @@ function convolution({ op, batch, size, channels, depthwise }: Single & { channe
   return (op === "conv-input-gradient" ? dx : dw)!;
 }
 
-function normOperation(
-  { batch, size, channels, backward }: Extract<Workload, { op: "batch-norm-relu" }>,
-): Operation {
+function normOperation({ batch, size, channels, backward }: Norm): Operation {
   const images = [batch, size, size, channels];
   const x = operand("x", images);
   const gamma = tensor(new Float32Array(channels).fill(1)), beta = operand("w", [channels]);

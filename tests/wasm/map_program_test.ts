@@ -47,9 +47,11 @@ function interpret(words: Uint32Array, memory: ReadonlyMap<number, Float64Array>
   const loads = Array.from({ length: loadCount }, () => take(3 + rank));
   const ops = Array.from({ length: opCount }, () => take(5));
   const stores = Array.from({ length: storeCount }, () => take(2));
+  const stored = new Set(stores.map(([, from]) => from));
   assert.equal(at, words.length, "the header tells the program's length");
   for (let i = 0; i < size; i++) {
-    // A register names where its value lies: a load in order points at the tensor itself.
+    // A register names where its value lies: a load in order points at the tensor itself, but one
+    // that is also stored is copied.
     const file = new Array<() => number>(registers).fill(() => NaN);
     for (const [address, to, kind, ...strides] of loads) {
       const tensor = memory.get(address)!;
@@ -59,7 +61,7 @@ function interpret(words: Uint32Array, memory: ReadonlyMap<number, Float64Array>
         rest = Math.floor(rest / dims[d]);
       }
       const value = tensor[[i, 0, offset][kind]];
-      file[to] = kind === 0 ? () => tensor[i] : () => value;
+      file[to] = kind === 0 && !stored.has(to) ? () => tensor[i] : () => value;
     }
     for (const [code, to, a, b, c] of ops) {
       assert(to < registers, `register ${to} of ${registers}`);

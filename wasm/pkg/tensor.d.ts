@@ -19,10 +19,10 @@ export function avg_pool(x: number, y: number, geom: number, count_padding: numb
 export function avg_pool_grad(dy: number, dx: number, geom: number, count_padding: number): void;
 
 /**
- * Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
- * is a map.
+ * Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
+ * which is a map.
  */
-export function batch_norm_sums(x: number, dy: number, mean: number, inv_std: number, scale: number, dgamma: number, dbeta: number, slope: number, offset: number, rows: number, c: number): void;
+export function batch_norm_sums(x: number, dy: number, mean: number, inv_std: number, scale: number, dgamma: number, dbeta: number, slope: number, rows: number, c: number): void;
 
 /**
  * Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
@@ -176,7 +176,7 @@ export interface InitOutput {
     readonly alloc: (a: number) => number;
     readonly avg_pool: (a: number, b: number, c: number, d: number) => void;
     readonly avg_pool_grad: (a: number, b: number, c: number, d: number) => void;
-    readonly batch_norm_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+    readonly batch_norm_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
     readonly batch_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
     readonly conv2d: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;

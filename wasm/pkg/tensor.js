@@ -35,8 +35,8 @@ export function avg_pool_grad(dy, dx, geom, count_padding) {
 }
 
 /**
- * Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
- * is a map.
+ * Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
+ * which is a map.
  * @param {number} x
  * @param {number} dy
  * @param {number} mean
@@ -45,12 +45,11 @@ export function avg_pool_grad(dy, dx, geom, count_padding) {
  * @param {number} dgamma
  * @param {number} dbeta
  * @param {number} slope
- * @param {number} offset
  * @param {number} rows
  * @param {number} c
  */
-export function batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, offset, rows, c) {
-    wasm.batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, offset, rows, c);
+export function batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, rows, c) {
+    wasm.batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, rows, c);
 }
 
 /**

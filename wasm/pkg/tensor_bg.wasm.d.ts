@@ -3,7 +3,7 @@
 export const alloc: (a: number) => number;
 export const avg_pool: (a: number, b: number, c: number, d: number) => void;
 export const avg_pool_grad: (a: number, b: number, c: number, d: number) => void;
-export const batch_norm_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
+export const batch_norm_sums: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
 export const batch_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
 export const conv2d: (a: number, b: number, c: number, d: number) => void;
 export const conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;

@@ -7,11 +7,12 @@ import type { InputSpec, LawCase } from "../case.ts";
 
 const size = (max: number) => fc.integer({ min: 1, max });
 
-/** x of shape `[…,c]` with at least 3 rows; some have several chunks of rows. */
+/** x of shape `[…,c]` with at least 3 rows; some have so many that they are summed in chunks. */
 const shapes = fc.oneof(
   fc.tuple(fc.integer({ min: 3, max: 9 }), size(9)),
   fc.tuple(size(3), fc.integer({ min: 3, max: 6 }), size(5), size(6)),
   fc.tuple(fc.constantFrom(3, 5), fc.constantFrom(64, 111), size(4)),
+  fc.tuple(fc.constantFrom(8193, 9001), fc.constantFrom(1, 2, 17)),
 );
 
 /** The mean may be large beside the deviation: a one-pass variance would cancel. */

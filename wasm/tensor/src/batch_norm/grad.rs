@@ -3,8 +3,8 @@ use super::{by_channels, chunks, load_n};
 use crate::{memory, pool, simd::*};
 use wasm_bindgen::prelude::*;
 
-/// Gradients of gamma and beta, and the slope and offset of `dx = dy scale + x slope + offset`, which
-/// is a map.
+/// Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
+/// which is a map.
 #[wasm_bindgen]
 pub fn batch_norm_sums(
     x: *const f32,
@@ -15,7 +15,6 @@ pub fn batch_norm_sums(
     dgamma: *mut f32,
     dbeta: *mut f32,
     slope: *mut f32,
-    offset: *mut f32,
     rows: usize,
     c: usize,
 ) {
@@ -47,11 +46,8 @@ pub fn batch_norm_sums(
                 sum += *at.add(stride) as f64;
             }
             let share = *scale.add(channel) as f64 / rows as f64;
-            let tilt = -share * *inv_std.add(channel) as f64 * dot;
-            let center = *mean.add(channel) as f64;
             (*dgamma.add(channel), *dbeta.add(channel)) = (dot as f32, sum as f32);
-            *slope.add(channel) = tilt as f32;
-            *offset.add(channel) = (-share * sum - tilt * center) as f32;
+            *slope.add(channel) = (-share * *inv_std.add(channel) as f64 * dot) as f32;
         }
     }
 }
