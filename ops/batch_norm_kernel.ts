@@ -42,11 +42,11 @@ function cutRows(rows: number, c: number): Cut {
 
 const float = (count: number): string => wgslNumber(count);
 
-/** Two sums per chunk and channel, between the two dispatches. */
-const sums = (name: string, index: number, access: Binding["access"]): Binding => ({
-  name,
-  ref: scratchRef(index),
-  type: "f32",
+/** Pairs of sums per chunk and channel, between the two dispatches; one buffer, for eight are few. */
+const sums = (access: Binding["access"]): Binding => ({
+  name: "sums",
+  ref: scratchRef(0),
+  type: "vec2f",
   access,
 });
 
@@ -76,16 +76,16 @@ export function statisticsProgram(rows: number, c: number, eps: number): WgslPro
     return { passes: [sumRows(label, cut, [x, ...results], values, whole)] };
   }
   const combine = `var total = 0.0;
-  for (var k = 0u; k < ${cut.chunks}u; k++) { total += size(k) * means[k * ${c}u + c]; }
+  for (var k = 0u; k < ${cut.chunks}u; k++) { total += size(k) * sums[k * ${c}u + c].x; }
   let center = total / ${float(rows)};
   var squares = 0.0;
   for (var k = 0u; k < ${cut.chunks}u; k++) {
-    let apart = means[k * ${c}u + c] - center;
-    squares += deviations[k * ${c}u + c] + size(k) * apart * apart;
+    let own = sums[k * ${c}u + c];
+    squares += own.y + size(k) * (own.x - center) * (own.x - center);
   }
   ${finish}`;
-  const store = `means[chunk * ${c}u + c] = center;\n    deviations[chunk * ${c}u + c] = sum;`;
-  return twoPasses(label, cut, [x], values, ["means", "deviations"], store, results, combine);
+  const store = `sums[chunk * ${c}u + c] = vec2f(center, sum);`;
+  return twoPasses(label, cut, [x], values, store, results, combine);
 }
 
 /**
@@ -113,15 +113,15 @@ export function gradSumsProgram(rows: number, c: number): WgslProgram {
     const whole = `let dot = sum;\n    ${finish}`;
     return { passes: [sumRows(label, cut, [...given, ...results], values, whole)] };
   }
-  const store = `totals[chunk * ${c}u + c] = total;\n    dots[chunk * ${c}u + c] = sum;`;
+  const store = `sums[chunk * ${c}u + c] = vec2f(total, sum);`;
   const combine = `var total = 0.0;
   var dot = 0.0;
   for (var k = 0u; k < ${cut.chunks}u; k++) {
-    total += totals[k * ${c}u + c];
-    dot += dots[k * ${c}u + c];
+    total += sums[k * ${c}u + c].x;
+    dot += sums[k * ${c}u + c].y;
   }
   ${finish}`;
-  return twoPasses(label, cut, given, values, ["totals", "dots"], store, results, combine);
+  return twoPasses(label, cut, given, values, store, results, combine);
 }
 
 /** What is summed over rows: a first value, then a second one that may use the first sum. */
@@ -137,26 +137,25 @@ function twoPasses(
   cut: Cut,
   inputs: readonly Binding[],
   values: RowSums,
-  names: readonly [string, string],
   store: string,
   results: readonly Binding[],
   combine: string,
 ): WgslProgram {
-  const bytes = cut.chunks * cut.c * elementBytes, { rows, c, chunk } = cut;
+  const { rows, c, chunk, chunks } = cut;
   const { head, groups } = perElement(c);
   return {
-    scratch: [bytes, bytes],
+    scratch: [2 * chunks * c * elementBytes],
     passes: [
       sumRows(
         label,
         cut,
-        [...inputs, ...names.map((name, k) => sums(name, k, "read_write"))],
+        [...inputs, sums("read_write")],
         values,
         store,
       ),
       {
         label: `${label}/combine`,
-        bindings: [...names.map((name, k) => sums(name, k, "read")), ...results],
+        bindings: [sums("read"), ...results],
         groups,
         code: `fn size(k: u32) -> f32 { return f32(min(${chunk}u, ${rows}u - k * ${chunk}u)); }
 ${head}
