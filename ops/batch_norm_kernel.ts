@@ -8,7 +8,6 @@
 import { wgslNumber } from "../core/expr.ts";
 import {
   type Binding,
-  outputRef,
   perElement,
   reads,
   scratchRef,
