@@ -53,7 +53,9 @@ export function overrideRecipe(
     lr: lr ?? base.lr,
     schedule: schedule ?? base.schedule,
     momentum: momentum ?? base.momentum,
-    weightDecay: weightDecay ?? base.weightDecay,
+    // AdamW without decay is Adam: who asks for it gets its own default, not the recipe's.
+    weightDecay: weightDecay ??
+      (optimizer === "adamw" && base.optimizer !== "adamw" ? 0.01 : base.weightDecay),
     flip: flip ?? base.flip,
     seed: seed ?? base.seed,
   };

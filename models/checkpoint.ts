@@ -76,6 +76,7 @@ export function decodeCheckpoint(image: Uint8Array, file: string): Checkpoint {
   };
   const name = metadata.model ?? "";
   if (!isModelName(name)) return fail("model", `one of ${Object.keys(models).join(", ")}`);
+  if ((metadata.format ?? format) !== format) return fail("format", format);
   const classes = list(metadata.classes, (v): v is string => typeof v === "string");
   const isNumber = (v: unknown): v is number => Number.isFinite(v);
   const mean = list(metadata.mean, isNumber), std = list(metadata.std, isNumber);
@@ -83,8 +84,8 @@ export function decodeCheckpoint(image: Uint8Array, file: string): Checkpoint {
   if (!classes?.length) return fail("classes", "a list of names");
   if (channels !== 1 && channels !== 3) return fail("channels", "1 or 3");
   if (mean?.length !== channels) return fail("mean", `a list of ${channels} numbers`);
-  if (std?.length !== channels || std.includes(0)) {
-    return fail("std", `a list of ${channels} numbers other than 0`);
+  if (std?.length !== channels || !std.every((s) => s > 0)) {
+    return fail("std", `a list of ${channels} numbers above 0`);
   }
   const model = models[name].create({ classes: classes.length, channels });
   const contentSize = Number(metadata.content_size ?? model.inputSize);

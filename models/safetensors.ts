@@ -39,6 +39,8 @@ export interface SafeTensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+const known = Object.keys(widths).join(", ");
+
 const maxHeaderBytes = 100_000_000;
 
 interface HeaderEntry {
@@ -94,18 +96,29 @@ function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   return fail("its header is no JSON object");
 }
 
+/** A part of a header for a message; it may be of any kind, length and depth. */
+function asText(value: unknown): string {
+  try {
+    return `${JSON.stringify(value)}`.slice(0, 80);
+  } catch {
+    return "[[…]]"; // nested deeper than the stack
+  }
+}
+
 const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
 function checkEntry(name: string, entry: HeaderEntry | null, data: Uint8Array, fail: Fail) {
   const { dtype, shape, data_offsets: offsets } = entry ?? {};
   if (typeof dtype !== "string" || !Object.hasOwn(widths, dtype)) {
-    return fail(`${name} has the unknown element type ${dtype}`);
+    return fail(`${name} has the element type ${asText(dtype)}, one of ${known} is wanted`);
   }
-  if (!Array.isArray(shape) || !shape.every(isCount)) return fail(`${name} has the shape ${shape}`);
-  const [start, end]: unknown[] = Array.isArray(offsets) ? offsets : [];
+  if (!Array.isArray(shape) || !shape.every(isCount)) {
+    return fail(`${name} has the shape ${asText(shape)}, a list of sizes is wanted`);
+  }
+  const [start, end]: unknown[] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
   const wanted = sizeOf(shape) * widths[dtype as StoredType];
   if (!isCount(start) || !isCount(end) || end - start !== wanted || end > data.length) {
-    return fail(`${name} lies at [${offsets}], ${wanted} of ${data.length} bytes are wanted`);
+    return fail(`${name} lies at ${asText(offsets)}, ${wanted} of ${data.length} bytes are wanted`);
   }
   const stored: StoredTensor = {
     dtype: dtype as StoredType,
@@ -126,7 +139,7 @@ function checkRanges(ranges: [number, number][], length: number, fail: Fail): vo
 
 function checkMetadata(metadata: unknown, fail: Fail): Record<string, string> {
   if (metadata === undefined) return {};
-  const isText = typeof metadata === "object" && metadata !== null &&
+  const isText = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata) &&
     Object.values(metadata).every((v) => typeof v === "string");
   return isText ? metadata as Record<string, string> : fail("its metadata are no texts");
 }

@@ -29,9 +29,14 @@ export class Weights implements Disposable {
     this.parameters = parametersOf(model);
     const all = [...this.parameters.values()];
     this.trainable = new Store(device, all.filter(isTrainable), { label: "weights" });
-    this.statistics = new Store(device, all.filter((t) => !isTrainable(t)), {
-      label: "statistics",
-    });
+    try {
+      this.statistics = new Store(device, all.filter((t) => !isTrainable(t)), {
+        label: "statistics",
+      });
+    } catch (error) {
+      this.trainable[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Both stores, as plans want them. */

@@ -58,7 +58,8 @@ export class Evaluator implements Disposable {
     const labels = input([batchSize], "labels", "i32");
     const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
     const logits = model.forward(x, new Trace(false));
-    const accumulator = new Accumulator(device, 3);
+    using made = new DisposableStack();
+    const accumulator = made.use(new Accumulator(device, 3));
     const update = accumulator.update([
       crossEntropy(logits, labels, { reduction: "sum" }),
       topKHits(logits, labels, 1),
@@ -68,6 +69,7 @@ export class Evaluator implements Disposable {
       stores: [...weights.stores, accumulator.store],
       onProgress: options.onProgress,
     });
+    made.move();
     return new Evaluator(plan, weights, batchSize, { pixels, labels }, accumulator);
   }
 

@@ -2,6 +2,7 @@
  * Optimisers: how weights follow their gradients. Each is a rule over flat blocks, written as nodes
  * of the graph, so that the planner makes one kernel per block of it.
  */
+import { UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/schedule.ts";
 import { input } from "../core/structure.ts";
@@ -47,9 +48,15 @@ export interface SgdOptions {
  *
  * @source Sutskever et al. 2013, "On the importance of initialization and momentum in deep
  *   learning", in the form of PyTorch's `SGD`
+ * @throws {UsageError} for Nesterov's momentum without momentum
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
+  if (nesterov && momentum === 0) {
+    throw new UsageError("Cannot make sgd: nesterov needs momentum, which is 0", {
+      hint: "give a momentum such as 0.9",
+    });
+  }
   const rate = input([], "learning rate");
   return {
     name: "sgd",
@@ -93,7 +100,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
  * @source Loshchilov & Hutter 2019, arXiv:1711.05101
  */
 export function adamw(options: AdamOptions = {}): Optimizer {
-  return adamRule("adamw", { weightDecay: 0.01, ...options }, true);
+  return adamRule("adamw", { ...options, weightDecay: options.weightDecay ?? 0.01 }, true);
 }
 
 function adamRule(name: string, options: AdamOptions, decoupled: boolean): Optimizer {

@@ -46,10 +46,12 @@ export function restoreState(trainer: Trainer, image: Uint8Array, file: string):
       { key: "optimizer" },
     );
   }
+  const isCount = (text = ""): boolean => /^\d{1,15}$/.test(text);
   const epoch = Number(metadata.epoch), batch = Number(metadata.batch);
-  if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(batch)) {
+  if (!isCount(metadata.epoch) || !isCount(metadata.batch)) {
     throw new CheckpointError(`Cannot resume from ${file}: it does not say where the run stood`);
   }
+  const writes: (() => void)[] = [];
   for (const [k, store] of trainer.step.moments.entries()) {
     for (const [b, block] of store.blocks.entries()) {
       const key = `moment${k}.block${b}`, stored = tensors.get(key);
@@ -62,9 +64,12 @@ export function restoreState(trainer: Trainer, image: Uint8Array, file: string):
           { key },
         );
       }
-      store.write(block.whole, toFloat32(key, stored) as Elements);
+      const elements: Elements = toFloat32(key, stored);
+      writes.push(() => store.write(block.whole, elements));
     }
   }
+  // Everything was checked: a state is taken whole or not at all.
+  for (const write of writes) write();
   trainer.position = { epoch, batch };
   const { epoch_steps: steps, epoch_loss: loss, epoch_accuracy: accuracy } = metadata;
   const metrics = { steps: Number(steps), loss: Number(loss), accuracy: Number(accuracy) };

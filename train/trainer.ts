@@ -127,16 +127,20 @@ export class Trainer implements Disposable {
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { device, weights, recipe, dataset } = options;
-    const step = await TrainingStep.create(device, weights, optimizerOf(recipe), {
-      ...recipe,
-      onProgress: options.onProgress,
-      debug: options.debug,
-    });
+    using made = new DisposableStack();
+    const step = made.use(
+      await TrainingStep.create(device, weights, optimizerOf(recipe), {
+        ...recipe,
+        onProgress: options.onProgress,
+        debug: options.debug,
+      }),
+    );
     const evaluator = await Evaluator.create(device, weights, {
       ...recipe,
       batchSize: Math.min(evaluationBatch, dataset.test.size),
       onProgress: options.onProgress,
     });
+    made.move();
     return new Trainer(options, step, evaluator);
   }
 

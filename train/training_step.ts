@@ -88,10 +88,12 @@ export class TrainingStep implements Disposable {
     const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
     const logits = model.forward(x, trace);
     const loss = crossEntropy(logits, labels, { labelSmoothing: options.labelSmoothing });
-    const accumulator = new Accumulator(device, 2);
+    // Given back if a later piece of memory is refused, so that a smaller batch can be tried.
+    using made = new DisposableStack();
+    const accumulator = made.use(new Accumulator(device, 2));
     const moments = Array.from(
       { length: optimizer.moments },
-      (_, k) => weights.trainable.sibling(`moment ${k + 1}`),
+      (_, k) => made.use(weights.trainable.sibling(`moment ${k + 1}`)),
     );
     const updates = [
       ...weightUpdates(loss, weights, optimizer, moments, options.clipNorm),
@@ -103,6 +105,7 @@ export class TrainingStep implements Disposable {
       onProgress: options.onProgress,
       debug: options.debug,
     });
+    made.move();
     return new TrainingStep(
       plan,
       optimizer,

@@ -104,11 +104,16 @@ class WasmExecutable implements Executable {
   readonly #scratch: number[] = [];
 
   constructor(readonly module: TensorModule, steps: readonly Step[], at: (p: Place) => number) {
-    for (const bytes of scratchSizes(steps)) this.#scratch.push(this.#own(bytes, "scratch"));
-    for (const step of steps) {
-      if (step.kind === "map") this.#addMap(step, at);
-      else if (step.kind === "macro") this.#addMacro(step, at);
-      else this.#add("copy", [at(step.from), at(step.to), step.to.bytes]);
+    try {
+      for (const bytes of scratchSizes(steps)) this.#scratch.push(this.#own(bytes, "scratch"));
+      for (const step of steps) {
+        if (step.kind === "map") this.#addMap(step, at);
+        else if (step.kind === "macro") this.#addMacro(step, at);
+        else this.#add("copy", [at(step.from), at(step.to), step.to.bytes]);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
     }
   }
 

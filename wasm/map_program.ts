@@ -1,9 +1,13 @@
 /** Fused pointwise chains as byte code of the block interpreter in `wasm/tensor/src`. */
+import { DeviceError } from "../core/errors.ts";
 import { constCode, type Expr } from "../core/expr.ts";
 import { isContiguous, type MapStep } from "../core/plan/steps.ts";
 
 /** How an argument is read. */
 const loadKind = { contiguous: 0, scalar: 1, strided: 2 } as const;
+
+/** Dimensions that the interpreter can walk, `MAX_RANK` in `wasm/tensor/src/map.rs`. */
+const maxRank = 8;
 
 /** A program; addresses are filled in by `address(k)` for argument k, `target(k)` for output k. */
 export function mapProgram(
@@ -11,6 +15,12 @@ export function mapProgram(
   address: (arg: number) => number,
   target: (output: number) => number,
 ): Uint32Array<ArrayBuffer> {
+  if (step.dims.length > maxRank) {
+    throw new DeviceError(
+      `Cannot build ${step.label}: its arguments repeat over [${step.dims.join(",")}], ` +
+        `${maxRank} dimensions or fewer are wanted`,
+    );
+  }
   const code = new Assembler(step.outputs.map((o) => o.expr), step.args.length);
   const loads = step.args.flatMap((a, k) => [address(k), k, kindOf(a.strides, step), ...a.strides]);
   const stores = step.outputs.flatMap((_, k) => [target(k), code.results[k]]);

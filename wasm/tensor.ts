@@ -33,9 +33,14 @@ export class TensorModule {
     this.pool = new ThreadPool(tensorCode, this.memory, stackBytes);
   }
 
-  /** Zero-filled memory, aligned to 64 bytes. @throws {DeviceError} when 4 GiB are used up */
+  /**
+   * Zero-filled memory, aligned to 64 bytes.
+   *
+   * @throws {DeviceError} when 4 GiB are used up, or more than 2 GiB are asked for in one piece
+   */
   allocate(bytes: number, label: string): number {
-    const address = this.#call("alloc", bytes);
+    // Checked here: the module takes 32 bits of the number, and would give what they hold.
+    const address = bytes < 2 ** 31 ? this.#call("alloc", bytes) : 0;
     if (address === 0) {
       throw new DeviceError(
         `Cannot allocate ${(bytes / 1e6).toFixed(1)} MB for ${label}: ` +

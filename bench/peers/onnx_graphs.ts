@@ -1,6 +1,13 @@
 /** The bench's workloads as ONNX graphs; images are NCHW there, filters OIHW. */
 import { seeds, uniform } from "../fill.ts";
-import { classesOf, type Conv, type Net, type Norm, pictureSize, type Workload } from "../workload.ts";
+import {
+  classesOf,
+  type Conv,
+  type Net,
+  type Norm,
+  pictureSize,
+  type Workload,
+} from "../workload.ts";
 import { forward, type Layers, parameters, toNchw, toOihw } from "./nets.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "./onnx.ts";
 

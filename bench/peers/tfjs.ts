@@ -24,7 +24,10 @@ async function open(): Promise<Engine> {
   const onGpu = backend === "webgpu";
   const adapter = onGpu ? `, ${tf.backend().device.adapterInfo.description}` : "";
   const tfjs = new TfEngine(tf, onGpu);
-  return { version: `TensorFlow.js ${version} ${backend}${adapter}`, prepare: (w) => tfjs.prepare(w) };
+  return {
+    version: `TensorFlow.js ${version} ${backend}${adapter}`,
+    prepare: (w) => tfjs.prepare(w),
+  };
 }
 
 class TfEngine {

@@ -171,3 +171,7 @@ Deno.test("optimisers: an option that is undefined is the default", () => {
     assert.deepEqual(given.scalarsAt(3, 0.1), plain.scalarsAt(3, 0.1), plain.name);
   }
 });
+
+Deno.test("optimisers: Nesterov's momentum wants a momentum", () => {
+  assert.throws(() => sgd({ nesterov: true }), UsageError);
+});
