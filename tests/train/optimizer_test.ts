@@ -1,6 +1,7 @@
 /** The optimisers beside PyTorch's, as the plans they become: one kernel per block, in place. */
 import assert from "node:assert/strict";
 import type { Device, Elements, Plan } from "../../core/device.ts";
+import { UsageError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/graph.ts";
 import { Store } from "../../core/store.ts";
 import { input, variable } from "../../core/structure.ts";
