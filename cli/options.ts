@@ -178,6 +178,30 @@ export function number<const S extends NumberSettings>(settings: S): Option<Valu
   );
 }
 
+/** Bytes by unit; a kilobyte is 1,000 bytes, a kibibyte 1,024. */
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** An amount of memory, such as `500MB` or `1.5GB`, in bytes. */
+export function bytes<const S extends Settings<number>>(settings: S): Option<ValueOf<number, S>> {
+  return option<number, S>(
+    settings,
+    { valueName: "SIZE", wanted: "a size such as 500MB" },
+    (text) => {
+      const [, amount, unit] = /^(\d+\.?\d*)\s*([kmg]i?b|)$/.exec(text.trim().toLowerCase()) ?? [];
+      const value = Math.floor(Number(amount) * units[unit]);
+      return amount !== undefined && value > 0 ? { value } : { found: text };
+    },
+  );
+}
+
 /** Any text, the empty one too. */
 export function text<const S extends Settings<string>>(settings: S): Option<ValueOf<string, S>> {
   return option<string, S>(

@@ -10,7 +10,7 @@ import { machineOptions, outputOptions } from "./common_options.ts";
 import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 import { formatCount } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
-import { group, integer, path } from "./options.ts";
+import { bytes, group, integer, path } from "./options.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
 import { TrainingReport } from "./train_report.ts";
 import { dataOptions, recipeOptions } from "./training_options.ts";
@@ -41,6 +41,10 @@ export const command = defineCommand({
         valueName: "DIR",
       }),
       resume: path({ help: "run folder to go on with", valueName: "DIR" }),
+      maxMemory: bytes({
+        help: "memory a step may take; larger batches are cut",
+        unset: "no bound",
+      }),
       logEvery: integer({ help: "batches between printed losses", default: 3000, min: 1 }),
     }),
     ...machineOptions,
@@ -60,6 +64,7 @@ export const command = defineCommand({
       dataset: plan.dataset,
       recipe: plan.recipe,
       logEvery: options.logEvery,
+      maxBytes: options.maxMemory,
       readingMs: context.err.isTerminal ? 100 : 250,
       onProgress: (done, total) => report.compiling(done, total),
     });

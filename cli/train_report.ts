@@ -2,6 +2,7 @@
 import type { Device } from "../core/device.ts";
 import type { Run } from "../train/run.ts";
 import type { FitEvent, Trainer } from "../train/trainer.ts";
+import type { TrainingStep } from "../train/training_step.ts";
 import type { Context } from "./command.ts";
 import {
   formatBytes,
@@ -60,10 +61,15 @@ export class TrainingReport {
   /** When everything is built. */
   planned(trainer: Trainer, folder: string): void {
     const { err } = this.context, { weights } = trainer.options;
-    const bytes = trainer.options.device.liveBytes;
+    const { step } = trainer, { schedule } = step.plan;
+    const held = step.plan.bytes +
+      weights.stores.concat(step.moments).reduce((n, s) => n + s.bytes, 0);
+    err.line(`model   ${formatCount(weights.size)} parameters`);
     err.line(
-      `model   ${formatCount(weights.size)} parameters, ${formatBytes(bytes)} on the device`,
+      `memory  ${formatBytes(held)} for a step: values ${formatBytes(schedule.plannedBytes)}, ` +
+        `${formatBytes(schedule.unsharedBytes)} if none were shared`,
     );
+    if (step.microBatch < step.batchSize) err.line(cutNote(step));
     err.line(`run     ${folder}`);
     const { epoch, batch } = trainer.position;
     if (epoch > 0 || batch > 0) err.line(`resume  at batch ${batch} of epoch ${epoch + 1}`);
@@ -125,4 +131,13 @@ export class TrainingReport {
     const picture = isFashion ? "examples/pictures/ankle_boot.png" : "PICTURE.png";
     return `--weights ${run.folder.file("best")} ${picture}`;
   }
+}
+
+function cutNote({ microBatch, batchSize, hasBatchStatistics }: TrainingStep): string {
+  const effect = hasBatchStatistics
+    ? "batch norm then sees fewer images at a time, so results differ from whole batches"
+    : "the result is that of whole batches within rounding";
+  return `cut     batches of ${batchSize} into ${
+    batchSize / microBatch
+  } of ${microBatch}; ${effect}`;
 }

@@ -16,7 +16,12 @@ export {
   type ScheduleName,
   schedules,
 } from "./schedule.ts";
-export { type StepMetrics, type StepOptions, TrainingStep } from "./training_step.ts";
+export {
+  chooseMicroBatch,
+  type StepMetrics,
+  type StepOptions,
+  TrainingStep,
+} from "./training_step.ts";
 export { type Evaluation, Evaluator } from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export {

@@ -6,7 +6,7 @@ import type { Weights } from "../models/weights.ts";
 import { type Evaluation, Evaluator } from "./evaluator.ts";
 import { adam, adamw, type Optimizer, sgd } from "./optimizer.ts";
 import { schedules } from "./schedule.ts";
-import { type StepMetrics, TrainingStep } from "./training_step.ts";
+import { chooseMicroBatch, type StepMetrics, TrainingStep } from "./training_step.ts";
 
 /** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
 export interface Position {
@@ -83,6 +83,8 @@ export interface TrainerOptions {
   readonly logEvery?: number;
   /** Aimed time between readings in milliseconds (default 250). */
   readonly readingMs?: number;
+  /** Bytes that a step may take; larger batches are cut (default: no bound). */
+  readonly maxBytes?: number;
   /** Told before each kernel is made. */
   readonly onProgress?: BuildProgress;
   /** Plan the step without fusion or reuse, so that a NaN can be traced. */
@@ -126,19 +128,19 @@ export class Trainer implements Disposable {
    * @throws {DeviceError} when a batch exceeds what the device can bind, or memory runs out
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { device, weights, recipe, dataset } = options;
+    const { device, weights, recipe, dataset, maxBytes, onProgress, debug } = options;
+    const rule = optimizerOf(recipe);
+    const microBatch = maxBytes === undefined
+      ? recipe.batchSize
+      : chooseMicroBatch(device, weights, rule, recipe, maxBytes);
     using made = new DisposableStack();
-    const step = made.use(
-      await TrainingStep.create(device, weights, optimizerOf(recipe), {
-        ...recipe,
-        onProgress: options.onProgress,
-        debug: options.debug,
-      }),
-    );
+    const stepOptions = { ...recipe, microBatch, onProgress, debug };
+    const step = made.use(await TrainingStep.create(device, weights, rule, stepOptions));
+    const atOnce = maxBytes === undefined ? evaluationBatch : Math.min(evaluationBatch, microBatch);
     const evaluator = await Evaluator.create(device, weights, {
       ...recipe,
-      batchSize: Math.min(evaluationBatch, dataset.test.size),
-      onProgress: options.onProgress,
+      batchSize: Math.min(atOnce, dataset.test.size),
+      onProgress,
     });
     made.move();
     return new Trainer(options, step, evaluator);

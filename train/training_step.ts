@@ -1,24 +1,35 @@
-/** One training step as one plan: forward, loss, backward, update and metrics, replayed. */
+/**
+ * One training step as one plan: forward, loss, backward, update and metrics, replayed. A batch too
+ * large for memory is cut: then one plan sums gradients, and another makes the update.
+ */
 import type { BuildProgress, Device, Elements, Plan } from "../core/device.ts";
-import type { Block, Store } from "../core/store.ts";
-import { grad } from "../core/grad.ts";
+import { DeviceError, UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/schedule.ts";
-import { input, pack } from "../core/structure.ts";
+import type { Store } from "../core/store.ts";
+import { input } from "../core/structure.ts";
 import { Trace } from "../models/layers.ts";
 import type { Weights } from "../models/weights.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
-import { add, minimum, mul, rsqrt, square, sub } from "../ops/pointwise.ts";
-import { sum } from "../ops/reduce.ts";
+import { mul } from "../ops/pointwise.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Optimizer } from "./optimizer.ts";
+import {
+  blockGradients,
+  clearSums,
+  gradientSums,
+  statisticUpdates,
+  weightUpdates,
+} from "./step_updates.ts";
 
 /** What a step is built for. */
 export interface StepOptions {
   /** Images a step. */
   readonly batchSize: number;
+  /** Images at once; gradients are summed over the batch (default: all of the batch). */
+  readonly microBatch?: number;
   /** Mean of each channel on the scale 0–1, subtracted first. */
   readonly mean: readonly number[];
   /** Divisor of each channel on the scale 0–1. */
@@ -43,14 +54,37 @@ export interface StepMetrics {
   readonly accuracy: number;
 }
 
+/** Shape of a step as it was traced: forward pass, loss and metrics. */
+interface TracedStep {
+  readonly pixels: Tensor;
+  readonly labels: Tensor;
+  readonly loss: Tensor;
+  readonly hits: Tensor;
+  readonly trace: Trace;
+}
+
+/** Traces the forward pass of `count` images. */
+function traceStep(weights: Weights, count: number, options: StepOptions): TracedStep {
+  const { model } = weights, size = model.inputSize, { mean, std, labelSmoothing } = options;
+  const pixels = input([count, size, size], "pixels", "u32");
+  const labels = input([count], "labels", "i32");
+  const trace = new Trace(true);
+  const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
+  const logits = model.forward(x, trace);
+  const loss = crossEntropy(logits, labels, { labelSmoothing });
+  return { pixels, labels, loss, hits: topKHits(logits, labels, 1), trace };
+}
+
 /** A compiled training step. */
 export class TrainingStep implements Disposable {
   #taken = 0;
-  #steps: number;
+  #steps = 0;
+  readonly #owned: DisposableStack;
   readonly #accumulator: Accumulator;
+  readonly #update?: Plan;
 
   private constructor(
-    /** Forward, backward, update and metrics. */
+    /** Forward, backward, metrics, and the update unless the batch is cut. */
     readonly plan: Plan,
     /** Its rule. */
     readonly optimizer: Optimizer,
@@ -58,13 +92,19 @@ export class TrainingStep implements Disposable {
     readonly moments: readonly Store[],
     /** Images a step. */
     readonly batchSize: number,
-    /** Pixels u32 `[n,size,size]` and labels i32 `[n]`. */
+    /** Images that are on the device at once; a divisor of the batch size. */
+    readonly microBatch: number,
+    /** The model normalises with statistics of the batch: cutting it changes them. */
+    readonly hasBatchStatistics: boolean,
+    /** Pixels u32 `[n,size,size]` and labels i32 `[n]` of a micro-batch. */
     readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
     accumulator: Accumulator,
-    steps: number,
+    update: Plan | undefined,
+    owned: DisposableStack,
   ) {
     this.#accumulator = accumulator;
-    this.#steps = steps;
+    this.#update = update;
+    this.#owned = owned;
   }
 
   /**
@@ -80,41 +120,70 @@ export class TrainingStep implements Disposable {
     optimizer: Optimizer,
     options: StepOptions,
   ): Promise<TrainingStep> {
-    const { batchSize } = options, { model } = weights, size = model.inputSize;
-    const pixels = input([batchSize, size, size], "pixels", "u32");
-    const labels = input([batchSize], "labels", "i32");
-    const trace = new Trace(true);
-    const { mean, std } = options;
-    const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-    const logits = model.forward(x, trace);
-    const loss = crossEntropy(logits, labels, { labelSmoothing: options.labelSmoothing });
+    const { batchSize, microBatch = batchSize, clipNorm, onProgress, debug } = options;
+    checkMicroBatch(batchSize, microBatch);
+    const traced = traceStep(weights, microBatch, options), share = microBatch / batchSize;
     // Given back if a later piece of memory is refused, so that a smaller batch can be tried.
     using made = new DisposableStack();
     const accumulator = made.use(new Accumulator(device, 2));
-    const moments = Array.from(
-      { length: optimizer.moments },
-      (_, k) => made.use(weights.trainable.sibling(`moment ${k + 1}`)),
-    );
-    const updates = [
-      ...weightUpdates(loss, weights, optimizer, moments, options.clipNorm),
-      ...statisticUpdates(trace, weights.statistics),
-      accumulator.update([loss, topKHits(logits, labels, 1)]),
-    ];
-    const plan = await device.compile({ outputs: [], updates }, {
-      stores: [...weights.stores, ...moments, accumulator.store],
-      onProgress: options.onProgress,
-      debug: options.debug,
-    });
-    made.move();
+    const { trainable } = weights;
+    const sibling = (label: string): Store => made.use(trainable.sibling(label));
+    const moments = Array.from({ length: optimizer.moments }, (_, k) => sibling(`moment ${k + 1}`));
+    const gradients = blockGradients(traced.loss, trainable);
+    const scaled = share === 1 ? traced.loss : mul(traced.loss, share);
+    const metrics = accumulator.update([scaled, traced.hits]);
+    const common = [...statisticUpdates(traced.trace, weights.statistics), metrics];
+    const stores = [...weights.stores, ...moments, accumulator.store];
+    const compile = async (updates: readonly Update[], more: readonly Store[]): Promise<Plan> =>
+      made.use(
+        await device.compile({ outputs: [], updates }, {
+          stores: [...stores, ...more],
+          onProgress,
+          debug,
+        }),
+      );
+    let plan: Plan, update: Plan | undefined;
+    if (microBatch === batchSize) {
+      const updates = weightUpdates(gradients, trainable, optimizer, moments, clipNorm);
+      plan = await compile([...updates, ...common], []);
+    } else {
+      const sums = sibling("gradient"), totals = sums.blocks.map((b) => b.variables[0]);
+      plan = await compile([...gradientSums(gradients, sums, share), ...common], [sums]);
+      const updates = weightUpdates(totals, trainable, optimizer, moments, clipNorm);
+      update = await compile([...updates, ...clearSums(sums)], [sums]);
+    }
+    const hasBatchStatistics = traced.trace.observed.length > 0;
     return new TrainingStep(
       plan,
       optimizer,
       moments,
       batchSize,
-      { pixels, labels },
+      microBatch,
+      hasBatchStatistics,
+      traced,
       accumulator,
-      0,
+      update,
+      made.move(),
     );
+  }
+
+  /**
+   * Bytes on the device of a step with such micro-batches, weights included and the kernels'
+   * scratch memory left out; nothing is allocated.
+   */
+  static estimateBytes(
+    device: Device,
+    weights: Weights,
+    optimizer: Optimizer,
+    options: StepOptions,
+  ): number {
+    const { batchSize, microBatch = batchSize } = options;
+    const traced = traceStep(weights, microBatch, options);
+    const gradients = blockGradients(traced.loss, weights.trainable);
+    const bytes = device.estimateBytes({ outputs: [...gradients, traced.hits] });
+    const vectors = optimizer.moments + (microBatch < batchSize ? 1 : 0);
+    const stores = weights.stores.reduce((sum, store) => sum + store.bytes, 0);
+    return bytes + stores + vectors * weights.trainable.bytes;
   }
 
   /** Steps taken, for Adam's bias correction; set when a run is resumed. */
@@ -136,12 +205,21 @@ export class TrainingStep implements Disposable {
   run(pixels: Elements, labels: Elements, learningRate: number): void {
     this.#steps++;
     this.#taken++;
-    const scalars = this.optimizer.scalarsAt(this.#steps, learningRate);
-    this.plan.run([
-      [this.inputs.pixels, pixels],
-      [this.inputs.labels, labels],
-      ...this.optimizer.scalars.map((t, k) => [t, Float32Array.of(scalars[k])] as const),
-    ]);
+    const values = this.optimizer.scalarsAt(this.#steps, learningRate);
+    const scalars = this.optimizer.scalars.map((t, k) => [t, Float32Array.of(values[k])] as const);
+    const { microBatch, inputs } = this, perImage = pixels.length / this.batchSize;
+    if (!this.#update) {
+      this.plan.run([[inputs.pixels, pixels], [inputs.labels, labels], ...scalars]);
+      return;
+    }
+    for (let first = 0; first < this.batchSize; first += microBatch) {
+      const last = first + microBatch;
+      this.plan.run([
+        [inputs.pixels, pixels.subarray(first * perImage, last * perImage)],
+        [inputs.labels, labels.subarray(first, last)],
+      ]);
+    }
+    this.#update.run(scalars);
   }
 
   /**
@@ -156,63 +234,43 @@ export class TrainingStep implements Disposable {
     return { steps, loss: loss / steps, accuracy: hits / (steps * this.batchSize) };
   }
 
-  /** Frees plan, moments and sums; the weights stay. */
+  /** Frees plans, moments and sums; the weights stay. */
   [Symbol.dispose](): void {
-    this.plan[Symbol.dispose]();
-    for (const store of this.moments) store[Symbol.dispose]();
-    this.#accumulator[Symbol.dispose]();
+    this.#owned.dispose();
   }
 }
 
-function weightUpdates(
-  loss: Tensor,
-  weights: Weights,
-  optimizer: Optimizer,
-  moments: readonly Store[],
-  clipNorm?: number,
-): Update[] {
-  const { blocks } = weights.trainable;
-  const grads = grad(loss, blocks.flatMap((b) => b.variables));
-  let taken = 0;
-  let packed = blocks.map((b) => {
-    const own = grads.slice(taken, taken += b.variables.length);
-    return pack(own, b.offsets, b.size);
-  });
-  if (clipNorm !== undefined) {
-    const squares = packed.map((g) => sum(square(g))).reduce((a, b) => add(a, b));
-    const scale = minimum(1, mul(clipNorm, rsqrt(add(squares, 1e-12))));
-    packed = packed.map((g) => mul(g, scale));
-  }
-  return blocks.flatMap((block, k) =>
-    optimizer.update({
-      weights: block.whole,
-      gradient: packed[k],
-      moments: moments.map((store) => store.blocks[k].variables[0]),
-    })
+function checkMicroBatch(batchSize: number, microBatch: number): void {
+  if (Number.isInteger(microBatch) && microBatch > 0 && batchSize % microBatch === 0) return;
+  throw new UsageError(
+    `Cannot cut batches of ${batchSize} images into micro-batches of ${microBatch}, ` +
+      "a divisor of the batch size is wanted",
   );
 }
 
-/** Running statistics move towards the batch's: one kernel per block where all move alike. */
-function statisticUpdates(trace: Trace, statistics: Store): Update[] {
-  const observed = new Map(trace.observed.map((o) => [o.statistic, o]));
-  return statistics.blocks.flatMap((block) => blockUpdates(block, observed));
-}
-
-function blockUpdates(
-  block: Block,
-  observed: ReadonlyMap<Tensor, { value: Tensor; momentum: number }>,
-): Update[] {
-  const found = block.variables.map((v) => observed.get(v));
-  const all = found.filter((o) => o !== undefined);
-  const momentum = all[0]?.momentum ?? 0;
-  const alike = all.length === found.length && all.every((o) => o.momentum === momentum);
-  const moved = (from: Tensor, to: Tensor, by: number): Tensor => add(from, mul(sub(to, from), by));
-  if (alike && all.length > 0) {
-    const batch = pack(all.map((o) => o.value), block.offsets, block.size);
-    return [[block.whole, moved(block.whole, batch, momentum)]];
+/**
+ * The largest micro-batch whose step stays below so many bytes. For nets without batch statistics
+ * the step's result is that of the whole batch within rounding.
+ *
+ * @throws {DeviceError} when not even one image fits
+ */
+export function chooseMicroBatch(
+  device: Device,
+  weights: Weights,
+  optimizer: Optimizer,
+  options: StepOptions,
+  maxBytes: number,
+): number {
+  const { batchSize } = options;
+  let bytes = 0;
+  for (let microBatch = batchSize; microBatch > 0; microBatch--) {
+    if (batchSize % microBatch !== 0) continue;
+    bytes = TrainingStep.estimateBytes(device, weights, optimizer, { ...options, microBatch });
+    if (bytes <= maxBytes) return microBatch;
   }
-  return block.variables.flatMap((v): Update[] => {
-    const o = observed.get(v);
-    return o ? [[v, moved(v, o.value, o.momentum)]] : [];
-  });
+  const mb = (n: number): string => (n / 1e6).toFixed(1);
+  throw new DeviceError(
+    `Cannot train ${weights.model.name} within ${mb(maxBytes)} MB: ` +
+      `micro-batches of one image take ${mb(bytes)} MB, more memory is wanted`,
+  );
 }

@@ -1,5 +1,5 @@
 /** A plan in words: one line per step, then buffers and bytes. */
-import type { Executable } from "../device.ts";
+import type { Executable } from "../backend.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Place, Step } from "./steps.ts";
 
