@@ -1,7 +1,7 @@
 /**
  * Turns a model file into the module that ships with Fovea, importable without a permission:
  *
- *     deno task train --dataset cifar10 --data-dir DIR
+ *     deno task train --dataset cifar10 --data-dir DIR --seed 2
  *     deno run --allow-read --allow-write models/pretrained/make.ts runs/…/last.safetensors
  */
 import { decodeCheckpoint } from "../checkpoint.ts";
