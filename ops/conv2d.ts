@@ -189,7 +189,9 @@ function checkResult(action: string, name: string, y: Shape, g: ConvGeometry): v
  *
  * Shapes: x `[n,h,w,cin]`, w `[kh,kw,cin/groups,cout]` →
  * `[n, ⌊(h+pt+pb−d(kh−1)−1)/s⌋+1, …, cout]`. Depthwise: `groups = cin`.
- * Cost: 2·n·h'·w'·kh·kw·cin/groups·cout flops. Accuracy: f32 sums.
+ * Cost: 2·n·h'·w'·kh·kw·cin/groups·cout flops. Accuracy: f32 sums; on the CPU, 3x3 filters of
+ * stride 1 between 32 or more channels go by Winograd's filtering where it is faster: error up to
+ * 2e-5 of the largest value (512 channels), in the gradients too.
  *
  * @throws {ShapeError} when channels differ, groups do not divide them, an option is no whole
  *   number, or no window fits
@@ -222,7 +224,7 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
  * `y[n, i·s+u·d−pt, j·s+v·d−pl, c] = Σ_{i,j,u,v,o} x[n,i,j,o] · w[u,v,c,o]`
  *
  * Shapes: x `[n,h,w,cin]`, w `[kh,kw,cout/groups,cin]` (the filters of the convolution from the
- * result back to x) → `[n, (h−1)·s + d(kh−1)+1 − pt−pb, …, cout]`. Accuracy: f32 sums.
+ * result back to x) → `[n, (h−1)·s + d(kh−1)+1 − pt−pb, …, cout]`. Accuracy: as {@link conv2d}.
  *
  * @throws {ShapeError} when channels differ, or x has not the size of the result's convolution
  * @source Dumoulin & Visin 2016, arXiv:1603.07285, §4

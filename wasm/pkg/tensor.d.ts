@@ -44,9 +44,25 @@ export function conv2d(x: number, w: number, y: number, geom: number): void;
 export function conv2d_input_grad(dy: number, w: number, dx: number, geom: number): void;
 
 /**
+ * `conv2d_input_grad` in a given way, as [`conv2d_winograd`].
+ */
+export function conv2d_input_grad_winograd(dy: number, w: number, dx: number, geom: number, tile: number): void;
+
+/**
  * The gradient of `conv2d` with respect to w, given that of y.
  */
 export function conv2d_weight_grad(x: number, dy: number, dw: number, geom: number): void;
+
+/**
+ * `conv2d_weight_grad` in a given way, as [`conv2d_winograd`].
+ */
+export function conv2d_weight_grad_winograd(x: number, dy: number, dw: number, geom: number, tile: number): void;
+
+/**
+ * `conv2d` in a given way: tiles of 2x2 or 4x4 outputs, or, for any other number or where this way
+ * is not possible, directly.
+ */
+export function conv2d_winograd(x: number, w: number, y: number, geom: number, tile: number): void;
 
 /**
  * Copies `bytes` bytes; the ranges may overlap.
@@ -180,7 +196,10 @@ export interface InitOutput {
     readonly batch_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
     readonly conv2d: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
+    readonly conv2d_input_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;
+    readonly conv2d_weight_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
+    readonly conv2d_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly copy: (a: number, b: number, c: number) => void;
     readonly copy_strided: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
     readonly cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;

@@ -97,6 +97,18 @@ export function conv2d_input_grad(dy, w, dx, geom) {
 }
 
 /**
+ * `conv2d_input_grad` in a given way, as [`conv2d_winograd`].
+ * @param {number} dy
+ * @param {number} w
+ * @param {number} dx
+ * @param {number} geom
+ * @param {number} tile
+ */
+export function conv2d_input_grad_winograd(dy, w, dx, geom, tile) {
+    wasm.conv2d_input_grad_winograd(dy, w, dx, geom, tile);
+}
+
+/**
  * The gradient of `conv2d` with respect to w, given that of y.
  * @param {number} x
  * @param {number} dy
@@ -105,6 +117,31 @@ export function conv2d_input_grad(dy, w, dx, geom) {
  */
 export function conv2d_weight_grad(x, dy, dw, geom) {
     wasm.conv2d_weight_grad(x, dy, dw, geom);
+}
+
+/**
+ * `conv2d_weight_grad` in a given way, as [`conv2d_winograd`].
+ * @param {number} x
+ * @param {number} dy
+ * @param {number} dw
+ * @param {number} geom
+ * @param {number} tile
+ */
+export function conv2d_weight_grad_winograd(x, dy, dw, geom, tile) {
+    wasm.conv2d_weight_grad_winograd(x, dy, dw, geom, tile);
+}
+
+/**
+ * `conv2d` in a given way: tiles of 2x2 or 4x4 outputs, or, for any other number or where this way
+ * is not possible, directly.
+ * @param {number} x
+ * @param {number} w
+ * @param {number} y
+ * @param {number} geom
+ * @param {number} tile
+ */
+export function conv2d_winograd(x, w, y, geom, tile) {
+    wasm.conv2d_winograd(x, w, y, geom, tile);
 }
 
 /**

@@ -7,7 +7,10 @@ export const batch_norm_sums: (a: number, b: number, c: number, d: number, e: nu
 export const batch_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => void;
 export const conv2d: (a: number, b: number, c: number, d: number) => void;
 export const conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
+export const conv2d_input_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
 export const conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;
+export const conv2d_weight_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
+export const conv2d_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
 export const copy: (a: number, b: number, c: number) => void;
 export const copy_strided: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
 export const cross_entropy: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;

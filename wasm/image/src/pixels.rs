@@ -42,7 +42,7 @@ impl Limits {
         }
         if u64::from(width) * u64::from(height) > u64::from(self.pixels) {
             let pixels = grouped(self.pixels as u64);
-            let wanted = "a smaller image or a larger maxPixels is wanted";
+            let wanted = "a smaller image is wanted";
             return Err(format!("{size} exceed the limit of {pixels}, {wanted}"));
         }
         Ok(())

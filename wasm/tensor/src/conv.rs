@@ -13,6 +13,7 @@ mod narrow;
 mod planes;
 mod scatter;
 mod weight_grad;
+mod winograd;
 
 /// Geometry of a convolution, as TypeScript lays it out.
 #[repr(C)]

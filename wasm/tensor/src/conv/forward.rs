@@ -1,6 +1,6 @@
 //! Convolution, forward: rows are output pixels, columns output channels, k the window.
 use super::frame::Frame;
-use super::{depthwise, narrow, Geometry};
+use super::{depthwise, narrow, winograd, Geometry};
 use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
@@ -14,11 +14,25 @@ pub fn conv2d(x: *const f32, w: *const f32, y: *mut f32, geom: *const i32) {
     // SAFETY: TypeScript has checked shapes and sizes.
     unsafe {
         let g = Geometry::read(geom);
+        match winograd::forward_tile(&g) {
+            0 => direct(x, w, y, &g),
+            tile => winograd::conv2d_winograd(x, w, y, geom, tile),
+        }
+    }
+}
+
+/// The same, never by Winograd's filtering.
+///
+/// # Safety
+/// The operands have these shapes.
+pub unsafe fn direct(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry) {
+    // SAFETY: passed on to the caller.
+    unsafe {
         if g.empty() {
         } else if g.depthwise() {
-            depthwise::forward(x, w, y, &g);
+            depthwise::forward(x, w, y, g);
         } else {
-            forward(x, w, y, &g);
+            forward(x, w, y, g);
         }
     }
 }

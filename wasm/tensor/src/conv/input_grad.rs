@@ -4,7 +4,7 @@
 //! taps, at the same offsets in dy, so every phase is a product without wasted work.
 use super::forward::PixelRows;
 use super::frame::Frame;
-use super::{depthwise, scatter, Geometry};
+use super::{depthwise, scatter, winograd, Geometry};
 use crate::gemm::pack::{pack_columns, packed_len, panel_width};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem};
@@ -17,15 +17,29 @@ pub fn conv2d_input_grad(dy: *const f32, w: *const f32, dx: *mut f32, geom: *con
     // SAFETY: TypeScript has checked shapes and sizes.
     unsafe {
         let g = Geometry::read(geom);
+        match winograd::input_grad_tile(&g) {
+            0 => direct(dy, w, dx, &g),
+            tile => winograd::conv2d_input_grad_winograd(dy, w, dx, geom, tile),
+        }
+    }
+}
+
+/// The same, never by Winograd's filtering.
+///
+/// # Safety
+/// The operands have these shapes.
+pub unsafe fn direct(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) {
+    // SAFETY: passed on to the caller.
+    unsafe {
         if g.n * g.h * g.w * g.cin == 0 {
         } else if g.empty() {
             core::ptr::write_bytes(dx, 0, g.n * g.h * g.w * g.cin);
         } else if g.depthwise() {
-            depthwise::input_grad(dy, w, dx, &g);
-        } else if scatter::pays(&g) {
-            scatter::input_grad(dy, w, dx, &g);
+            depthwise::input_grad(dy, w, dx, g);
+        } else if scatter::pays(g) {
+            scatter::input_grad(dy, w, dx, g);
         } else {
-            input_grad(dy, w, dx, &g);
+            input_grad(dy, w, dx, g);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::forward::input_frame;
 use super::frame::Frame;
 use super::narrow::{padded, padded_rows};
 use super::planes::{self, Layout};
-use super::{depthwise, Geometry};
+use super::{depthwise, winograd, Geometry};
 use crate::gemm::pack::packed_len;
 use crate::gemm::segments::segments_len;
 use crate::memory;
@@ -32,12 +32,26 @@ pub fn conv2d_weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, geom: *co
     // SAFETY: TypeScript has checked shapes and sizes.
     unsafe {
         let g = Geometry::read(geom);
+        match winograd::weight_grad_tile(&g) {
+            0 => direct(x, dy, dw, &g),
+            tile => winograd::conv2d_weight_grad_winograd(x, dy, dw, geom, tile),
+        }
+    }
+}
+
+/// The same, never by Winograd's filtering.
+///
+/// # Safety
+/// The operands have these shapes.
+pub unsafe fn direct(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry) {
+    // SAFETY: passed on to the caller.
+    unsafe {
         if g.empty() {
             core::ptr::write_bytes(dw, 0, g.kh * g.kw * g.group_in * g.cout);
         } else if g.depthwise() {
-            depthwise::weight_grad(x, dy, dw, &g);
+            depthwise::weight_grad(x, dy, dw, g);
         } else {
-            weight_grad(x, dy, dw, &g);
+            weight_grad(x, dy, dw, g);
         }
     }
 }
