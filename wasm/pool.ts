@@ -20,8 +20,8 @@ wasm.__wbindgen_start(stack);
 wasm.pool_worker(spin);
 `;
 
-/** How often a thread looks for work before it sleeps. */
-const spin = 20_000;
+/** How often a thread looks for work before it sleeps: some 60 µs, the gap between steps. */
+const spin = 200_000;
 
 /** Worker threads that share the tensor module's memory; started once, on the first large job. */
 export class ThreadPool {

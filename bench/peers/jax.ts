@@ -28,7 +28,7 @@ export class JaxEngine {
     switch (w.op) {
       case "matmul": {
         const a = this.matrix("x", [w.m, w.k]), b = this.matrix("w", [w.k, w.n]);
-        const multiply = this.jax.jit((a, b) => this.jax.numpy.matmul(a, b));
+        const multiply = this.jax.jit((a: JaxArray, b: JaxArray) => this.jax.numpy.matmul(a, b));
         return this.operation(multiply, [a, b], (place) => place);
       }
       case "conv":
@@ -43,6 +43,14 @@ export class JaxEngine {
       default:
         throw new Refusal("it replays no step");
     }
+  }
+
+  /**
+   * Compiles a function that convolves, where that helps: jit melts a convolution into its
+   * neighbours, which on wasm loses the fast kernel and is some 20 times slower.
+   */
+  compile<F extends (...args: never[]) => unknown>(f: F): F {
+    return this.onGpu ? this.jax.jit(f) : f;
   }
 
   array(elements: Float32Array | Int32Array, shape: readonly number[]): JaxArray {
@@ -94,7 +102,7 @@ export class JaxEngine {
   };
 
   convolution(w: Conv): Prepared {
-    const { lax, jit, vjp } = this.jax, { batch, size, channels, depthwise } = w;
+    const { lax, vjp } = this.jax, { batch, size, channels, depthwise } = w;
     const ours = [3, 3, depthwise ? 1 : channels, channels];
     const elements = toOihw(uniform(9 * ours[2] * channels, seeds.w), ours);
     const x = this.images("x", w), filters = this.array(elements, [channels, ours[2], 3, 3]);
@@ -102,7 +110,7 @@ export class JaxEngine {
     const conv = (x: JaxArray, w: JaxArray): JaxArray =>
       lax.convGeneralDilated(x, w, [1, 1], pad, { featureGroupCount: depthwise ? channels : 1 });
     const imagePlace = (place: number): number => nchwPlace(place, [batch, size, size, channels]);
-    if (w.op === "conv") return this.operation(jit(conv), [x, filters], imagePlace);
+    if (w.op === "conv") return this.operation(this.compile(conv), [x, filters], imagePlace);
     const dy = this.images("dy", w);
     const pull = (f: (x: JaxArray) => JaxArray, at: JaxArray, dy: JaxArray): JaxArray => {
       const [y, backward] = vjp(f, [at]);
@@ -110,10 +118,14 @@ export class JaxEngine {
       return backward(dy)[0];
     };
     if (w.op === "conv-input-gradient") {
-      const f = jit((x, w, dy) => pull((x) => conv(x, w), x, dy));
+      const f = this.compile((x: JaxArray, w: JaxArray, dy: JaxArray) =>
+        pull((x) => conv(x, w), x, dy)
+      );
       return this.operation(f, [x, filters, dy], imagePlace);
     }
-    const f = jit((x, w, dy) => pull((w) => conv(x, w), w, dy));
+    const f = this.compile((x: JaxArray, w: JaxArray, dy: JaxArray) =>
+      pull((w) => conv(x, w), w, dy)
+    );
     return this.operation(f, [x, filters, dy], (place) => oihwPlace(place, ours));
   }
 
@@ -127,7 +139,7 @@ export class JaxEngine {
       nn.relu(this.batchNorm(x, gamma, beta));
     const place = (at: number): number => nchwPlace(at, [batch, size, size, channels]);
     if (!w.backward) return this.operation(jit(f), [x, gamma, beta], place);
-    const both = jit((x, gamma, beta, dy) => {
+    const both = jit((x: JaxArray, gamma: JaxArray, beta: JaxArray, dy: JaxArray) => {
       const [y, backward] = vjp(f, [x, gamma, beta]);
       return [...backward(dy), y];
     });

@@ -20,7 +20,7 @@ export function prepareNet(
 
 function prepareInference(engine: JaxEngine, net: Net, x: JaxArray): Prepared {
   const tree = treeOf(engine, parameters(net.model));
-  const logits = engine.jax.jit((tree: JaxTree, x: JaxArray): JaxArray =>
+  const logits = engine.compile((tree: JaxTree, x: JaxArray): JaxArray =>
     forward(net.model, new JaxLayers(engine, tree, false), x)
   );
   const call = (): JaxArray => logits(refs(tree), x.ref);
@@ -39,7 +39,7 @@ function prepareStep(engine: JaxEngine, net: Net, x: JaxArray): Prepared {
     const logits = forward(net.model, new JaxLayers(engine, tree, true), x);
     return jax.numpy.sum(jax.nn.logSoftmax(logits, -1).mul(t)).mul(-1 / net.batch);
   };
-  const step = jax.jit((
+  const step = engine.compile((
     weights: JaxTree,
     velocities: JaxTree,
     rate: JaxArray,
