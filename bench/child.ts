@@ -41,7 +41,7 @@ export class Child {
       child = new Child(spec);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) {
-        throw new EngineError(`${spec.start().command} is not here`);
+        throw new EngineError(`${spec.start().command} is not here: deno run -A bench/setup.ts`);
       }
       throw error;
     }
@@ -57,9 +57,9 @@ export class Child {
     }
   }
 
-  /** The engine's version in words. */
-  get version(): string {
-    return this.#hello!.version;
+  /** What the engine says of itself. */
+  get hello(): Hello {
+    return this.#hello!;
   }
 
   /** Asks and waits. @throws {EngineError} when the engine refuses, fails, dies or takes too long */

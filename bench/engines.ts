@@ -11,6 +11,8 @@ export interface EngineSpec {
   readonly backend: "cpu" | "webgpu";
   /** Threads that compute, for `cpu`. */
   readonly threads?: number;
+  /** Rows in which it takes seconds where others take milliseconds, so that it gets fewer images. */
+  readonly slowRows?: RegExp;
   /** How the process is started. */
   start(): Start;
 }
@@ -32,13 +34,14 @@ export function engines(cores: number): readonly EngineSpec[] {
     id: string,
     family: string,
     start: (threads: number) => Start,
-    threads: readonly number[] = counts,
+    { threads = counts, slowRows }: { threads?: readonly number[]; slowRows?: RegExp } = {},
   ): EngineSpec[] =>
     threads.map((count) => ({
       id: `${id}-${count}`,
       family,
       backend: "cpu",
       threads: count,
+      slowRows,
       start: () => start(count),
     }));
   const webgpu = (id: string, family: string, file: string): EngineSpec => ({
@@ -55,9 +58,11 @@ export function engines(cores: number): readonly EngineSpec[] {
     ...cpu("ort-wasm", "onnxruntime-web", (threads) => deno("onnxruntime.ts", "wasm", threads)),
     webgpu("ort", "onnxruntime-web", "onnxruntime.ts"),
     // Its threads start in browsers only.
-    ...cpu("tfjs-wasm", "TensorFlow.js", () => deno("tfjs.ts", "wasm", 1), [1]),
+    ...cpu("tfjs-wasm", "TensorFlow.js", () => deno("tfjs.ts", "wasm", 1), { threads: [1] }),
     webgpu("tfjs", "TensorFlow.js", "tfjs.ts"),
-    ...cpu("jax-wasm", "jax-js", (threads) => deno("jax.ts", "wasm", threads)),
+    ...cpu("jax-wasm", "jax-js", (threads) => deno("jax.ts", "wasm", threads), {
+      slowRows: /^(conv-weight-gradient|resnet18-step)/,
+    }),
     webgpu("jax", "jax-js", "jax.ts"),
   ];
 }

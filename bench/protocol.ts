@@ -18,6 +18,8 @@ export type Question =
 export interface Hello {
   /** Version, and what decides its speed: BLAS, threads, adapter. */
   readonly version: string;
+  /** Whether its GPU is a CPU that pretends; said by ours alone. */
+  readonly isSoftware?: boolean;
 }
 
 /** A workload is ready. */

@@ -22,6 +22,7 @@ export interface Prepared {
 /** A library, opened. */
 export interface Engine {
   readonly version: string;
+  readonly isSoftware?: boolean;
   prepare(workload: Workload): Prepared | Promise<Prepared>;
 }
 
@@ -37,8 +38,9 @@ const queueTimingMs = 250;
 export async function serve(open: () => Promise<Engine>): Promise<void> {
   // Libraries greet on stdout, which belongs to the protocol.
   console.log = console.info = console.debug = console.error;
-  const engine = await open();
-  say({ answer: "hello", version: engine.version });
+  const engine = await open().catch(refuse);
+  const { version, isSoftware } = engine;
+  say({ answer: "hello", version, isSoftware });
   let bench: Bench | undefined;
   for await (const line of lines(Deno.stdin.readable)) {
     const question = JSON.parse(line) as Question;
@@ -63,6 +65,12 @@ export async function serve(open: () => Promise<Engine>): Promise<void> {
       say({ answer: error instanceof Refusal ? "refused" : "failed", reason });
     }
   }
+}
+
+/** A library that does not load says so as an answer: its own words may be drowned by others. */
+function refuse(error: unknown): never {
+  say({ answer: "refused", reason: error instanceof Error ? error.message : `${error}` });
+  Deno.exit(1);
 }
 
 function say(answer: Answer): void {

@@ -45,7 +45,7 @@ export async function prepareTraining(
   });
   const size = pictureSize(model);
   const images = pixels(batch * size * size), classes = labels(batch, classesOf(model));
-  const run = (): void => step.run(images, classes, training.rate);
+  const run = (rate = 0): void => step.run(images, classes, rate);
   const shared = {
     facts: factsOf(step.plan),
     dispose(): void {
@@ -61,12 +61,12 @@ export async function prepareTraining(
   }
   return {
     ...shared,
-    run,
+    run: () => run(),
     settle,
     async sample() {
       const losses: number[] = [];
       for (let k = 0; k < checkedSteps; k++) {
-        run();
+        run(training.rate);
         losses.push((await step.metrics()).loss);
       }
       return losses;

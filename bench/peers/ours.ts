@@ -26,7 +26,11 @@ async function open(): Promise<Engine> {
   const gpu = kind === "webgpu" ? await openGpu() : undefined;
   if (kind === "webgpu" && !gpu) throw new Refusal("there is no WebGPU adapter");
   const own = gpu ? onGpu(gpu) : { device: new Device(openWasm({ threads: Number(threads) })) };
-  return { version: own.device.name, prepare: (workload) => prepare(own, workload) };
+  return {
+    version: own.device.name,
+    isSoftware: gpu?.isSoftware,
+    prepare: (workload) => prepare(own, workload),
+  };
 }
 
 const onGpu = (gpu: GpuBackend): Own => ({

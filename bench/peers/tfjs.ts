@@ -166,6 +166,7 @@ class TfEngine {
       async sample() {
         const losses: number[] = [];
         for (let k = 0; k < checkedSteps; k++) losses.push((await step().data())[0]);
+        optimizer.setLearningRate(0);
         return losses;
       },
       dispose: () => tf.dispose([x, truth, ...variables.values()]),

@@ -62,6 +62,7 @@ export interface Tfjs {
   readonly losses: { softmaxCrossEntropy(onehot: TfTensor, logits: TfTensor): TfTensor };
   readonly train: {
     momentum(rate: number, momentum: number): {
+      setLearningRate(rate: number): void;
       minimize(f: () => TfTensor, returnCost: boolean, vars: readonly TfVariable[]): TfTensor;
     };
   };

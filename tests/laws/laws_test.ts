@@ -18,7 +18,9 @@ console.log(`laws: seed ${seed}`);
 const devices = await openTestDevices();
 
 /** A software adapter spends its time on compiling, and every instance is a new kernel. */
-const runsOn = (device: Device): number => isSlow ? 200 : device.kind === "webgpu" ? 6 : 12;
+/** Draws per case; on WebGPU each of them compiles kernels. */
+const runsOn = ({ kind }: Device): number =>
+  kind === "webgpu" ? (isSlow ? 30 : 6) : (isSlow ? 200 : 12);
 /** After so long a case draws no more instances; it has had one at least. */
 const enoughMs = isSlow ? Infinity : 3000;
 
