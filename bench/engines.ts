@@ -61,6 +61,7 @@ export function engines(cores: number): readonly EngineSpec[] {
     ...cpu("tfjs-wasm", "TensorFlow.js", () => deno("tfjs.ts", "wasm", 1), { threads: [1] }),
     webgpu("tfjs", "TensorFlow.js", "tfjs.ts"),
     ...cpu("jax-wasm", "jax-js", (threads) => deno("jax.ts", "wasm", threads), {
+      threads: [cores],
       slowRows: /^(conv-weight-gradient|resnet18-step)/,
     }),
     webgpu("jax", "jax-js", "jax.ts"),

@@ -21,7 +21,7 @@ async function joined(count: number): Promise<void> {
   }
 }
 
-/** Weights after 20 steps over noise on so many threads. */
+/** Weights after 100 steps over noise on so many threads. */
 async function train(model: Model, threads: number): Promise<Map<string, string>> {
   using device = await openDevice("wasm", { threads });
   const batchSize = 64, count = batchSize * model.inputSize ** 2;
@@ -34,14 +34,14 @@ async function train(model: Model, threads: number): Promise<Map<string, string>
   await joined(threads - 1);
   const random = new Random(3, "noise");
   const labels = Int32Array.from({ length: batchSize }, (_, k) => k % 10);
-  for (let k = 0; k < 20; k++) {
+  for (let k = 0; k < 100; k++) {
     step.run(Uint32Array.from({ length: count }, () => random.word()), labels, 0.002);
   }
   return await bitsOf(weights);
 }
 
 Deno.test({
-  name: "threads: 1, 2 and 4 leave the same weights after 20 steps, bit for bit",
+  name: "threads: 1, 2 and 4 leave the same weights after 100 steps, bit for bit",
   sanitizeOps: false,
   sanitizeResources: false,
   async fn(t) {

@@ -17,8 +17,7 @@ const { seed, isSlow } = drawing();
 console.log(`laws: seed ${seed}`);
 const devices = await openTestDevices();
 
-/** A software adapter spends its time on compiling, and every instance is a new kernel. */
-/** Draws per case; on WebGPU each of them compiles kernels. */
+/** Draws per case: a software adapter spends its time on compiling, and each draw is a new kernel. */
 const runsOn = ({ kind }: Device): number =>
   kind === "webgpu" ? (isSlow ? 30 : 6) : (isSlow ? 200 : 12);
 /** After so long a case draws no more instances; it has had one at least. */
