@@ -15,7 +15,7 @@ const thorough: Effort = {
   warmSeconds: 1,
   roundSeconds: 0.25,
   roundSamples: 8,
-  patience: 180,
+  patience: 120,
   budget: 12,
 };
 

@@ -65,7 +65,7 @@ const entryName = ({ spec }: Pick<Entry, "spec">): string => `${spec.family}, ${
 /** Tells of another number of images. */
 function sizeMark(workload: Workload, usual: Workload): string {
   if (workload.op === "matmul" || usual.op === "matmul") return "";
-  return workload.batch === usual.batch ? "" : `, batch ${workload.batch}`;
+  return workload.batch === usual.batch ? "" : ` (batch ${workload.batch})`;
 }
 
 function factsText(facts: Facts): string {
