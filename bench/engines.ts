@@ -95,7 +95,7 @@ function torch(python: string, threads: number): Start {
   const counts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
   return {
     command: python,
-    args: ["-W", "ignore", path, `${threads}`],
+    args: ["-B", "-W", "ignore", path, `${threads}`],
     env: { ...environment(), ...Object.fromEntries(counts.map((name) => [name, `${threads}`])) },
   };
 }

@@ -51,10 +51,22 @@ export function rowTable(result: RowResult): string[] {
     ...entries.flatMap(({ facts, ...entry }) =>
       facts && isDescribed(row.workload) ? [`  ${entryName(entry)}: ${factsText(facts)}`] : []
     ),
-    ...entries.flatMap((entry) =>
-      entry.missing ? [`  ${entryName(entry)}: ${entry.missing.reason}`] : []
-    ),
+    ...missingLines(entries),
   ];
+}
+
+/** Who has no timing and why; settings of a library that share a reason share a line. */
+function missingLines(entries: readonly Entry[]): string[] {
+  const settings = new Map<string, string[]>();
+  for (const { spec, missing } of entries) {
+    if (!missing) continue;
+    const key = JSON.stringify([spec.family, missing.reason]);
+    settings.set(key, [...settings.get(key) ?? [], settingOf(spec)]);
+  }
+  return [...settings].map(([key, names]) => {
+    const [family, reason] = JSON.parse(key) as [string, string];
+    return `  ${family} (${names.join("; ")}): ${reason}`;
+  });
 }
 
 /** Rows of which the plan is the point. */

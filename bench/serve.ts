@@ -65,6 +65,8 @@ export async function serve(open: () => Promise<Engine>): Promise<void> {
       say({ answer: error instanceof Refusal ? "refused" : "failed", reason });
     }
   }
+  // The bench is gone: threads of a library must not live on.
+  Deno.exit();
 }
 
 /** A library that does not load says so as an answer: its own words may be drowned by others. */

@@ -66,7 +66,12 @@ async function prepare(ort: Ort, onGpu: boolean, workload: Workload): Promise<Pr
     }),
   );
   const { name, shape } = graph.output;
+  const copies = onGpu ? "" : "inputs and results are copied in and out";
+  const note = workload.op === "batch-norm-relu"
+    ? "batch statistics as primitive operations"
+    : copies;
   return {
+    note,
     async run() {
       (await session.run(feeds))[name].dispose();
     },

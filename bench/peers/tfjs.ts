@@ -142,7 +142,9 @@ class TfEngine {
   inference(net: Net): Promise<Prepared> {
     const variables = this.variables(net), x = this.images(net);
     const layers = new TfLayers(this.tf, variables, false);
-    return this.operation([x, ...variables.values()], () => forward(net.model, layers, x));
+    return this.operation([x, ...variables.values()], () => forward(net.model, layers, x), {
+      note: "batch norm not folded into convolutions",
+    });
   }
 
   training(net: Net): Prepared {
