@@ -2,23 +2,21 @@
 //!
 //! Loop order: chunk of rows (one task; its part of A stays in the second-level cache), block of k
 //! (its panel of B stays in the first-level cache), panel of columns, tile of rows.
+pub mod chunk;
 pub mod dot;
 mod matmul;
 pub mod micro;
 pub mod pack;
 pub mod segments;
+pub mod strips;
 
 use crate::pool;
-use crate::simd::*;
-use micro::{tile, tile_rows, Run, Segment};
-use pack::panel_width;
+use chunk::chunk;
+use micro::Segment;
+use strips::{LONGEST, MAX_ROWS};
 
-/// Longest block of k: a panel of 16 columns then takes 24 KiB.
-pub const KC: usize = 384;
-
-/// Most rows of a chunk, and the tables' room for the last tile.
-const MAX_ROWS: usize = 96;
-const TABLE: usize = MAX_ROWS + 8;
+/// Longest segment, in steps of k.
+pub const KC: usize = 320;
 
 /// Tells where the rows of A and C lie.
 pub trait Rows {
@@ -55,6 +53,14 @@ pub enum Operand {
 }
 
 impl Operand {
+    /// Longest block of k: eight columns of a packed B then take 16 KiB, sixteen of another 20.
+    fn longest_block(&self) -> usize {
+        match self {
+            Operand::Rows { .. } => KC,
+            Operand::Panels { .. } => LONGEST,
+        }
+    }
+
     /// The panel that starts at `column`, the bytes between its rows, and the bytes that segments
     /// count in.
     fn panel(&self, column: usize, width: usize) -> (*const f32, usize, usize) {
@@ -160,90 +166,4 @@ pub unsafe fn run_here<R: Rows>(problem: &Problem<R>) {
         // SAFETY: passed on to the caller.
         unsafe { chunk(problem, &grid, task) };
     }
-}
-
-/// One task: a chunk of rows times a chunk of panels.
-unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
-    let first_row = task % grid.row_chunks * grid.chunk_rows;
-    let rows = grid.chunk_rows.min(p.m - first_row);
-    let first_column = task / grid.row_chunks * grid.chunk_panels * 16;
-    let end_column = p.n.min(first_column + grid.chunk_panels * 16);
-    let (mut a, mut c) = ([0usize; TABLE], [0usize; TABLE]);
-    p.rows.fill(first_row, &mut a[..rows], &mut c[..rows]);
-    let last = a[rows - 1]; // a tile over the edge repeats the last row
-    a[rows..rows + 8].fill(last);
-    let mut segment = 0;
-    loop {
-        // SAFETY: still inside the list, which may be empty.
-        let segments = unsafe { p.segments.add(segment) };
-        // SAFETY: so many segments are left.
-        let count = unsafe { block(segments, p.segment_count - segment) };
-        let add = p.add || segment > 0;
-        for column in (first_column..end_column).step_by(16) {
-            let width = panel_width(p.n, column);
-            let (b, b_step, b_unit) = p.b.panel(column, width);
-            let last_lanes = if column + width <= p.n { 4 } else { p.n % 4 };
-            let (step, column) = (p.step, column * 4);
-            let run = Run {
-                width,
-                b,
-                segments,
-                count,
-                step,
-                b_step,
-                b_unit,
-                column,
-                last_lanes,
-                add,
-            };
-            // SAFETY: the tables hold `rows` addresses, and 8 more of A.
-            unsafe { panel(&run, &a, &c, rows) };
-        }
-        segment += count;
-        if segment >= p.segment_count {
-            return;
-        }
-    }
-}
-
-/// How many segments make up the next block of k.
-unsafe fn block(segments: *const Segment, count: usize) -> usize {
-    let mut total = 0;
-    for i in 0..count {
-        // SAFETY: i < count.
-        let len = unsafe { (*segments.add(i)).len as usize };
-        if i > 0 && total + len > KC {
-            return i;
-        }
-        total += len;
-    }
-    count
-}
-
-/// All tiles of `rows` rows of a panel.
-unsafe fn panel(run: &Run, a: &[usize], c: &[usize], rows: usize) {
-    let height = tile_rows(run.width);
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: `a` has rows to spare.
-        unsafe {
-            let from = a.as_ptr().add(row);
-            if row + height <= rows {
-                tile(run, from, c.as_ptr().add(row));
-            } else {
-                last_tile(run, from, &c[row..rows]);
-            }
-        }
-        row += height;
-    }
-}
-
-/// A tile with more rows than are left: the others go nowhere.
-#[inline(never)]
-unsafe fn last_tile(run: &Run, a: *const usize, c: &[usize]) {
-    let mut nowhere = [ZERO; 4];
-    let mut to = [(nowhere.as_mut_ptr() as usize).wrapping_sub(run.column); 8];
-    to[..c.len()].copy_from_slice(c);
-    // SAFETY: `nowhere` is as wide as the widest tile.
-    unsafe { tile(run, a, to.as_ptr()) };
 }

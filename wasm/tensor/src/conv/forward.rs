@@ -1,7 +1,7 @@
 //! Convolution, forward: rows are output pixels, columns output channels, k the window.
 use super::frame::Frame;
 use super::{depthwise, narrow, winograd, Geometry};
-use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing};
+use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
 use crate::{memory, pool};
@@ -170,11 +170,11 @@ fn window(g: &Geometry, frame: &Frame, mut list: SegmentList) -> SegmentList {
 
 /// Packs the weights of every group.
 unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, k: usize, n: usize) {
-    let panels = n.div_ceil(16);
+    let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
         pool::run((2 * k * n * g.groups) as u64, g.groups * panels, &|task| {
-            let (i, column) = (task as usize / panels, task as usize % panels * 16);
+            let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let to = to.add(i * packed_len(k, n) + column * k);
             pack_rows(w.add(i * n + column), g.cout, k, panel_width(n, column), to);
         });

@@ -5,7 +5,7 @@
 use super::forward::PixelRows;
 use super::frame::Frame;
 use super::{depthwise, scatter, winograd, Geometry};
-use crate::gemm::pack::{pack_columns, packed_len, panel_width};
+use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem};
 use crate::{memory, pool};
@@ -142,11 +142,11 @@ unsafe fn taps_of(
 /// input channels.
 unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, order: *const u32, met: usize) {
     let (k, n) = (met * g.group_out, g.group_in);
-    let panels = n.div_ceil(16);
+    let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
         pool::run((4 * k * n * g.groups) as u64, g.groups * panels, &|task| {
-            let (i, column) = (task as usize / panels, task as usize % panels * 16);
+            let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let width = panel_width(n, column);
             let to = to.add(i * packed_len(k, n) + column * k);
             for t in 0..met {

@@ -5,8 +5,7 @@
 //! steps between them, and weights with zeros where a pixel does not reach. Six channels in pairs
 //! fill a tile of twelve, and what is stored is contiguous.
 use super::Geometry;
-use crate::gemm::micro::tile_rows;
-use crate::gemm::pack::panel_width;
+use crate::gemm::micro::{tile_rows, tile_width};
 
 /// Most pixels taken together.
 const MAX_PIXELS: usize = 4;
@@ -18,7 +17,7 @@ pub fn padded(n: usize) -> usize {
 
 /// Rows a product computes for `m` rows and a last panel of `n` columns.
 pub fn padded_rows(m: usize, n: usize) -> usize {
-    m.next_multiple_of(tile_rows(panel_width(n, 0)))
+    m.next_multiple_of(tile_rows(tile_width(n)))
 }
 
 /// How many output pixels to take together: 1 unless more save a twentieth of the work.

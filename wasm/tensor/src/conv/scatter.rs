@@ -7,7 +7,7 @@
 use super::forward::PixelRows;
 use super::narrow::padded;
 use super::Geometry;
-use crate::gemm::pack::{pack_columns, packed_len, panel_width};
+use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run_here, Operand, Problem};
 use crate::{memory, pool};
@@ -86,7 +86,7 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
 unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry) {
     let (k, n) = (g.cout, g.kw * g.cin);
     for ky in 0..g.kh {
-        for column in (0..n).step_by(16) {
+        for column in (0..n).step_by(PANEL) {
             let width = panel_width(n, column);
             // SAFETY: the caller's weights and room.
             unsafe {

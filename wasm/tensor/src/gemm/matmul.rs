@@ -1,7 +1,7 @@
 //! Batched matrix product.
 use super::dot::{self, dot_product};
 use super::pack::{
-    pack_columns, pack_rows, packed_len, panel_width, transpose_into, worth_packing,
+    pack_columns, pack_rows, packed_len, panel_width, transpose_into, worth_packing, PANEL,
 };
 use super::segments::{segments_len, SegmentList};
 use super::{run, EvenRows, Operand, Problem};
@@ -159,12 +159,12 @@ unsafe fn turn_a(a: *const f32, to: *mut f32, (m, k): (usize, usize)) {
 /// Packs `count` matrices B, in parallel over all their panels if worth it.
 unsafe fn pack(b: *const f32, to: *mut f32, g: &Geometry, count: usize) {
     let (n, k) = (g.n as usize, g.k as usize);
-    let panels = n.div_ceil(16);
+    let panels = n.div_ceil(PANEL);
     let work = (count * k) as u64 * n as u64 * 2;
     // SAFETY: every task writes a panel of its own.
     unsafe {
         pool::run(work, count * panels, &|task| {
-            let (i, column) = (task as usize / panels, task as usize % panels * 16);
+            let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let (b, width) = (g.b(b, i), panel_width(n, column));
             let to = to.add(i * packed_len(k, n) + column * k);
             if g.transpose_b == 0 {

@@ -8,6 +8,7 @@
 //! A is not packed: every row of the tile has an address of its own, which a step of k moves by
 //! `step`. That covers a matrix, its transpose, and the windows of a convolution, where k is a
 //! list of contiguous [`Segment`]s. Only B is packed, where it is worth it.
+use super::strips::HEIGHT;
 use crate::simd::*;
 
 /// A run of k: `len` values of A, the first `offset` elements from the row's address, with the rows
@@ -40,6 +41,11 @@ pub struct Run {
     pub last_lanes: usize,
     /// Add to C instead of overwriting it.
     pub add: bool,
+}
+
+/// Width of the tile for the first of `n` columns: 4, 8, 12 or 16.
+pub fn tile_width(n: usize) -> usize {
+    n.next_multiple_of(4).min(16)
 }
 
 /// Rows of the tile that is `width` (4, 8, 12 or 16) columns wide.
@@ -106,16 +112,119 @@ unsafe fn kernel<const MR: usize, const NV: usize>(run: &Run, a: *const usize, c
                 b = b.wrapping_add(b_step);
             }
         }
-        for (i, row) in acc.iter().enumerate() {
-            let to = (*c.add(i)).wrapping_add(run.column) as *mut f32;
-            for (j, &v) in row.iter().enumerate() {
-                let p = to.add(j * 4);
-                let v = if run.add { f32x4_add(load(p), v) } else { v };
-                if j + 1 < NV {
-                    store(p, v);
-                } else {
-                    store_part(p, v, run.last_lanes);
+        finish(run, &acc, c, MR);
+    }
+}
+
+/// A tile of 4x8 from a packed strip. As many rows as `c` has are stored.
+///
+/// # Safety
+/// The strip reaches over the run's segments; `c` is valid for the panel's columns.
+#[inline(never)]
+pub unsafe fn strip_tile(run: &Run, strip: *const f32, c: &[usize]) {
+    // SAFETY: passed on to the caller.
+    unsafe { strips_kernel::<1, 2>(run, [strip], c) }
+}
+
+/// A tile of 8x4 from two packed strips, otherwise as [`strip_tile`].
+///
+/// # Safety
+/// As [`strip_tile`].
+#[inline(never)]
+pub unsafe fn strip_pair(run: &Run, strips: [*const f32; 2], c: &[usize]) {
+    // SAFETY: passed on to the caller.
+    unsafe { strips_kernel::<2, 1>(run, strips, c) }
+}
+
+/// S strips of four rows times NV vectors.
+#[inline(always)]
+unsafe fn strips_kernel<const S: usize, const NV: usize>(
+    run: &Run,
+    strips: [*const f32; S],
+    c: &[usize],
+) {
+    // SAFETY: the caller's addresses are valid for the tile.
+    unsafe {
+        let mut acc = [[[ZERO; NV]; HEIGHT]; S];
+        let mut strips = strips.map(|strip| strip as *const u8);
+        let Run { b_step, b_unit, .. } = *run;
+        for s in 0..run.count {
+            let segment = *run.segments.add(s);
+            let mut b = (run.b as *const u8).wrapping_add(segment.b as usize * b_unit);
+            for _ in 0..segment.len {
+                let mut vb = [ZERO; NV];
+                for (j, v) in vb.iter_mut().enumerate() {
+                    *v = v128_load((b as *const v128).add(j));
                 }
+                for (strip, acc) in strips.iter_mut().zip(&mut acc) {
+                    let va = v128_load(*strip as *const v128);
+                    add_product(i32x4_shuffle::<0, 0, 0, 0>(va, va), &vb, &mut acc[0]);
+                    add_product(i32x4_shuffle::<1, 1, 1, 1>(va, va), &vb, &mut acc[1]);
+                    add_product(i32x4_shuffle::<2, 2, 2, 2>(va, va), &vb, &mut acc[2]);
+                    add_product(i32x4_shuffle::<3, 3, 3, 3>(va, va), &vb, &mut acc[3]);
+                    *strip = strip.wrapping_add(16);
+                }
+                b = b.wrapping_add(b_step);
+            }
+        }
+        finish(run, acc.as_flattened(), c.as_ptr(), c.len());
+    }
+}
+
+#[inline(always)]
+fn add_product<const NV: usize>(a: v128, b: &[v128; NV], acc: &mut [v128; NV]) {
+    for j in 0..NV {
+        acc[j] = f32x4_relaxed_madd(a, b[j], acc[j]);
+    }
+}
+
+/// Stores the first `rows` rows of a tile, or adds them to C. Whole tiles, nearly all, are stored
+/// without a look at each row.
+#[inline(always)]
+unsafe fn finish<const NV: usize>(
+    run: &Run,
+    acc: &[[v128; NV]],
+    c: *const usize,
+    rows: usize,
+) {
+    // SAFETY: the caller's addresses are valid for the tile.
+    unsafe {
+        let row = |i: usize| (*c.add(i)).wrapping_add(run.column) as *mut f32;
+        if rows < acc.len() || run.last_lanes < 4 {
+            for i in 0..acc.len() {
+                if i < rows {
+                    store_row(row(i), acc[i], run.add, run.last_lanes);
+                }
+            }
+        } else if run.add {
+            for i in 0..acc.len() {
+                store_row(row(i), acc[i], true, 4);
+            }
+        } else {
+            for i in 0..acc.len() {
+                store_row(row(i), acc[i], false, 4);
+            }
+        }
+    }
+}
+
+/// One row of a tile; of its last vector only some lanes.
+#[inline(always)]
+unsafe fn store_row<const NV: usize>(
+    to: *mut f32,
+    row: [v128; NV],
+    add: bool,
+    last_lanes: usize,
+) {
+    for (j, v) in row.into_iter().enumerate() {
+        // SAFETY: the caller's row is as wide as the tile, but for the lanes that are missing.
+        unsafe {
+            let p = to.add(j * 4);
+            let v = if add { f32x4_add(load(p), v) } else { v };
+            if j + 1 < NV {
+                store(p, v);
+            } else {
+                store_part(p, v, last_lanes);
             }
         }
     }

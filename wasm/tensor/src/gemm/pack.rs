@@ -1,6 +1,9 @@
-//! Packing of B: panels of 16 columns (the last one 4, 8, 12 or 16 wide), each panel holding its k
+//! Packing of B: panels of eight columns (the last one may be four wide), each panel holding its k
 //! rows one after the other, so that the micro-kernel reads B as one stream.
 use crate::simd::*;
+
+/// Columns of a panel.
+pub const PANEL: usize = 8;
 
 /// Whether to pack a B of `n` columns for a product of `m` rows, or read it as it lies. For few
 /// rows packing costs as much as the product. Rows of B up to 2 KiB apart do well enough unpacked
@@ -9,9 +12,10 @@ pub fn worth_packing(m: usize, n: usize) -> bool {
     n > 16 && m > 24 && (n > 512 || m > 512)
 }
 
-/// Width of the panel that starts at column `column` of `n`: 16, or what holds the rest.
+/// Width of the panel that starts at column `column` of `n`: eight, or four where that holds the
+/// rest.
 pub fn panel_width(n: usize, column: usize) -> usize {
-    (n - column).next_multiple_of(4).min(16)
+    (n - column).next_multiple_of(4).min(PANEL)
 }
 
 /// Floats of a packed B.

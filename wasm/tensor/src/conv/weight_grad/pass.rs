@@ -3,7 +3,7 @@ use super::Cut;
 use crate::conv::planes::Layout;
 use crate::conv::Geometry;
 use crate::gemm::micro::Segment;
-use crate::gemm::pack::{pack_rows, packed_len, panel_width};
+use crate::gemm::pack::{pack_rows, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, run_here, EvenRows, Operand, Problem, Rows};
 use crate::pool;
@@ -214,13 +214,13 @@ impl<'a> Pass<'a> {
 /// `to` has room for all groups' panels.
 pub unsafe fn pack(dy: *const f32, to: *mut f32, g: &Geometry, pixels: usize) {
     let n = g.group_out;
-    let panels = g.groups * n.div_ceil(16);
+    let panels = g.groups * n.div_ceil(PANEL);
     let (size, chunks) = pool::split(pixels, 512, 16);
     // SAFETY: every task writes its own rows of its own panel.
     unsafe {
         pool::run((2 * pixels * g.cout) as u64, panels * chunks, &|task| {
             let (panel, first) = (task as usize % panels, task as usize / panels * size);
-            let (i, column) = (panel / n.div_ceil(16), panel % n.div_ceil(16) * 16);
+            let (i, column) = (panel / n.div_ceil(PANEL), panel % n.div_ceil(PANEL) * PANEL);
             let (width, rows) = (panel_width(n, column), size.min(pixels - first));
             let to = to.add(i * packed_len(pixels, n) + column * pixels + first * width);
             pack_rows(
