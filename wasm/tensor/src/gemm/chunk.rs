@@ -37,13 +37,21 @@ pub unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
     p.rows.fill(first_row, &mut a[..rows], &mut c[..rows]);
     let last = a[rows - 1];
     a[rows..rows + 8].fill(last);
-    let chunk = Chunk { p, a, c, rows, first_column, end_column };
+    let chunk = Chunk {
+        p,
+        a,
+        c,
+        rows,
+        first_column,
+        end_column,
+    };
     let packs = strips::pays(rows, end_column - first_column);
     let mut segment = 0;
     loop {
         // SAFETY: still inside the list, which may be empty.
         let segments = unsafe {
-            let left = core::slice::from_raw_parts(p.segments.add(segment), p.segment_count - segment);
+            let left =
+                core::slice::from_raw_parts(p.segments.add(segment), p.segment_count - segment);
             block(left, p.b.longest_block())
         };
         let add = p.add || segment > 0;
@@ -109,7 +117,13 @@ impl<R: Rows> Chunk<'_, R> {
             for first in (self.first_column..self.end_column).step_by(at_once) {
                 let end = self.end_column.min(first + at_once);
                 let run = |column| self.run(segments, column, panel_width(self.p.n, column), add);
-                strip_panels(packed, k, c, run(first), (first + PANEL < end).then(|| run(first + PANEL)));
+                strip_panels(
+                    packed,
+                    k,
+                    c,
+                    run(first),
+                    (first + PANEL < end).then(|| run(first + PANEL)),
+                );
             }
         }
     }
@@ -134,7 +148,13 @@ impl<R: Rows> Chunk<'_, R> {
 ///
 /// # Safety
 /// `strips` are packed, `k` steps long, one for every four rows of `c`.
-pub unsafe fn strip_panels(strips: *const f32, k: usize, c: &[usize], first: Run, second: Option<Run>) {
+pub unsafe fn strip_panels(
+    strips: *const f32,
+    k: usize,
+    c: &[usize],
+    first: Run,
+    second: Option<Run>,
+) {
     let strip = |row: usize| strips.wrapping_add(row * k);
     for row in (0..c.len()).step_by(HEIGHT) {
         for run in [Some(&first), second.as_ref()].into_iter().flatten() {
@@ -144,7 +164,11 @@ pub unsafe fn strip_panels(strips: *const f32, k: usize, c: &[usize], first: Run
                     strip_tile(run, strip(row), &c[row..]);
                 } else if row % 8 == 0 {
                     // Without a second strip the first one passes for it; its sums go nowhere.
-                    let below = strip(if row + HEIGHT < c.len() { row + HEIGHT } else { row });
+                    let below = strip(if row + HEIGHT < c.len() {
+                        row + HEIGHT
+                    } else {
+                        row
+                    });
                     strip_pair(run, [strip(row), below], &c[row..]);
                 }
             }

@@ -181,12 +181,7 @@ fn add_product<const NV: usize>(a: v128, b: &[v128; NV], acc: &mut [v128; NV]) {
 /// Stores the first `rows` rows of a tile, or adds them to C. Whole tiles, nearly all, are stored
 /// without a look at each row.
 #[inline(always)]
-unsafe fn finish<const NV: usize>(
-    run: &Run,
-    acc: &[[v128; NV]],
-    c: *const usize,
-    rows: usize,
-) {
+unsafe fn finish<const NV: usize>(run: &Run, acc: &[[v128; NV]], c: *const usize, rows: usize) {
     // SAFETY: the caller's addresses are valid for the tile.
     unsafe {
         let row = |i: usize| (*c.add(i)).wrapping_add(run.column) as *mut f32;
@@ -210,12 +205,7 @@ unsafe fn finish<const NV: usize>(
 
 /// One row of a tile; of its last vector only some lanes.
 #[inline(always)]
-unsafe fn store_row<const NV: usize>(
-    to: *mut f32,
-    row: [v128; NV],
-    add: bool,
-    last_lanes: usize,
-) {
+unsafe fn store_row<const NV: usize>(to: *mut f32, row: [v128; NV], add: bool, last_lanes: usize) {
     for (j, v) in row.into_iter().enumerate() {
         // SAFETY: the caller's row is as wide as the tile, but for the lanes that are missing.
         unsafe {

@@ -54,10 +54,22 @@ pub unsafe fn product(a: Rows, b: Panels, c: Sums, (m, n, k): (usize, usize, usi
         for block in 0..blocks {
             let (first, end) = (block * k / blocks, (block + 1) * k / blocks);
             let at = a.at.wrapping_add(first * a.step);
-            let b = Panels { at: b.at.wrapping_add(first * 16), ..b };
+            let b = Panels {
+                at: b.at.wrapping_add(first * 16),
+                ..b
+            };
             let add = add || block > 0;
             // SAFETY: passed on to the caller.
-            unsafe { part(Rows { at, ..a }, b, c, (first_row, rows), (m, n, end - first), add) };
+            unsafe {
+                part(
+                    Rows { at, ..a },
+                    b,
+                    c,
+                    (first_row, rows),
+                    (m, n, end - first),
+                    add,
+                )
+            };
         }
     }
 }
@@ -78,7 +90,11 @@ unsafe fn part(
     for (i, address) in to.iter_mut().enumerate().take(rows) {
         *address = c.at.wrapping_add((first_row + i) * c.row) as usize;
     }
-    let segments = [Segment { offset: 0, b: 0, len: k as u32 }];
+    let segments = [Segment {
+        offset: 0,
+        b: 0,
+        len: k as u32,
+    }];
     let mut room = MaybeUninit::<Room>::uninit();
     let packed = room.as_mut_ptr() as *mut f32;
     let run = |column: usize| Run {
