@@ -4,7 +4,6 @@ use super::pack::{panel_width, PANEL};
 use super::strips::{self, Room, HEIGHT, MAX_ROWS};
 use super::{Grid, Operand, Problem, Rows};
 use crate::simd::*;
-use core::mem::MaybeUninit;
 
 /// Rows of the address tables: the last tile of a chunk may reach over its edge.
 const TABLE: usize = MAX_ROWS + 8;
@@ -28,7 +27,7 @@ struct Chunk<'a, R> {
 ///
 /// # Safety
 /// As [`super::run`].
-pub unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
+pub(super) unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
     let first_row = task % grid.row_chunks * grid.chunk_rows;
     let rows = grid.chunk_rows.min(p.m - first_row);
     let first_column = task / grid.row_chunks * grid.chunk_panels * 16;
@@ -106,8 +105,8 @@ impl<R: Rows> Chunk<'_, R> {
     #[inline(never)]
     unsafe fn strips(&self, segments: &[Segment], add: bool) {
         let k: usize = segments.iter().map(|s| s.len as usize).sum();
-        let mut room = MaybeUninit::<Room>::uninit();
-        let packed = room.as_mut_ptr() as *mut f32;
+        let mut room = Room::new();
+        let packed = room.at();
         let c = &self.c[..self.rows];
         let at_once = if k <= SHALLOW { 2 * PANEL } else { PANEL };
         // SAFETY: a block is at most LONGEST long, and a chunk has at most MAX_ROWS rows.

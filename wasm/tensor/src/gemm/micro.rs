@@ -1,13 +1,14 @@
 //! Micro-kernels: one register tile of C over one block of k.
 //!
-//! Tiles of 2x16, 3x12, 4x8 and 8x4 hold eight or nine accumulators, as many as V8 can keep in
-//! registers beside the operands; the larger tiles of native libraries spill and fall to half the
-//! speed, and so does unrolling over k. The tile is chosen by the columns that are left, so
-//! that six columns do not pay for sixteen.
+//! Tiles hold eight or nine accumulators, as many as V8 can keep in registers beside the operands;
+//! the larger tiles of native libraries spill and fall to half the speed, and so does unrolling over
+//! k. The tile is chosen by the columns that are left, so that six columns do not pay for sixteen.
 //!
-//! A is not packed: every row of the tile has an address of its own, which a step of k moves by
-//! `step`. That covers a matrix, its transpose, and the windows of a convolution, where k is a
-//! list of contiguous [`Segment`]s. Only B is packed, where it is worth it.
+//! There are two kinds. [`strip_tile`], 4x8, and [`strip_pair`], 8x4, read an A that was packed in
+//! strips of four rows: three loads for eight multiply-adds. [`tile`], 2x16, 3x12, 4x8 or 8x4, reads
+//! A where it lies, with six loads, for products too small to pack: every row of the tile has an
+//! address of its own, which a step of k moves by `step`. That covers a matrix, its transpose, and
+//! the windows of a convolution, where k is a list of contiguous [`Segment`]s.
 use super::strips::HEIGHT;
 use crate::simd::*;
 

@@ -6,6 +6,7 @@
 use super::micro::Segment;
 use super::pack::transpose;
 use crate::simd::*;
+use core::mem::MaybeUninit;
 
 /// Rows of a strip.
 pub const HEIGHT: usize = 4;
@@ -17,7 +18,18 @@ pub const LONGEST: usize = 512;
 /// Room for packed strips, on their thread's stack; aligned so that no vector of it straddles two
 /// cache lines.
 #[repr(align(64))]
-pub struct Room([f32; MAX_ROWS * LONGEST]);
+pub struct Room(MaybeUninit<[f32; MAX_ROWS * LONGEST]>);
+
+impl Room {
+    #[inline(always)]
+    pub fn new() -> Room {
+        Room(MaybeUninit::uninit())
+    }
+
+    pub fn at(&mut self) -> *mut f32 {
+        self.0.as_mut_ptr() as *mut f32
+    }
+}
 
 /// Fewest columns for which a strip is packed: two tiles' worth.
 const MIN_COLUMNS: usize = 13;

@@ -3,7 +3,6 @@ use crate::gemm::chunk::strip_panels;
 use crate::gemm::micro::{Run, Segment};
 use crate::gemm::pack::{panel_width, PANEL};
 use crate::gemm::strips::{self, Room, HEIGHT, MAX_ROWS};
-use core::mem::MaybeUninit;
 
 /// Longest block of k: a panel of B then takes 20 KiB.
 const KC: usize = 320;
@@ -95,8 +94,8 @@ unsafe fn part(
         b: 0,
         len: k as u32,
     }];
-    let mut room = MaybeUninit::<Room>::uninit();
-    let packed = room.as_mut_ptr() as *mut f32;
+    let mut room = Room::new();
+    let packed = room.at();
     let run = |column: usize| Run {
         width: panel_width(n, column),
         b: b.at.wrapping_add(column / 16 * 16 * b.depth + column % 16),
