@@ -10,7 +10,6 @@ mod forward;
 mod frame;
 mod input_grad;
 mod narrow;
-mod planes;
 mod scatter;
 mod weight_grad;
 mod winograd;

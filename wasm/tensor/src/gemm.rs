@@ -2,7 +2,7 @@
 //!
 //! Loop order: chunk of rows (one task; its part of A stays in the second-level cache), block of k
 //! (its panel of B stays in the first-level cache), panel of columns, tile of rows.
-pub mod chunk;
+mod chunk;
 pub mod dot;
 mod matmul;
 pub mod micro;
@@ -13,10 +13,14 @@ pub mod strips;
 use crate::pool;
 use chunk::chunk;
 use micro::Segment;
+use pack::PANEL;
 use strips::{LONGEST, MAX_ROWS};
 
-/// Longest segment, in steps of k.
+/// Longest segment, in steps of k: of sixteen columns of B it meets 20 KiB.
 pub const KC: usize = 320;
+
+/// Columns that are handed out together: two panels, whole cache lines of C.
+const COLUMNS: usize = 2 * PANEL;
 
 /// Tells where the rows of A and C lie.
 pub trait Rows {
@@ -48,15 +52,17 @@ impl Rows for EvenRows {
 pub enum Operand {
     /// As rows of C's columns, `ld` floats apart; they may overlap.
     Rows { at: *const f32, ld: usize },
-    /// Packed in panels of `depth` rows.
+    /// Packed in panels of eight columns and `depth` rows.
     Panels { at: *const f32, depth: usize },
+    /// Packed in panels of sixteen columns and `depth` rows of 16 floats, filled or not.
+    WidePanels { at: *const f32, depth: usize },
 }
 
 impl Operand {
     /// Longest block of k: eight columns of a packed B then take 16 KiB, sixteen of another 20.
     fn longest_block(&self) -> usize {
         match self {
-            Operand::Rows { .. } => KC,
+            Operand::Rows { .. } | Operand::WidePanels { .. } => KC,
             Operand::Panels { .. } => LONGEST,
         }
     }
@@ -68,6 +74,10 @@ impl Operand {
             Operand::Rows { at, ld } => (at.wrapping_add(column), ld * 4, 4),
             Operand::Panels { at, depth } => {
                 (at.wrapping_add(column * depth), width * 4, width * 4)
+            }
+            Operand::WidePanels { at, depth } => {
+                let offset = column / COLUMNS * COLUMNS * depth + column % COLUMNS;
+                (at.wrapping_add(offset), COLUMNS * 4, COLUMNS * 4)
             }
         }
     }
@@ -104,7 +114,7 @@ impl Grid {
         let chunk_rows = m.div_ceil(16 * waves).next_multiple_of(4).max(8);
         let row_chunks = m.div_ceil(chunk_rows);
         // With few rows the columns are split too.
-        let panels = n.div_ceil(16);
+        let panels = n.div_ceil(COLUMNS);
         let (chunk_panels, panel_chunks) = pool::split(panels, 1, 16usize.div_ceil(row_chunks));
         Grid {
             chunk_rows,
@@ -120,7 +130,7 @@ impl Grid {
         Grid {
             chunk_rows,
             row_chunks,
-            chunk_panels: n.div_ceil(16),
+            chunk_panels: n.div_ceil(COLUMNS),
             panel_chunks: 1,
         }
     }

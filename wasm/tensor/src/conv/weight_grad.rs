@@ -10,7 +10,6 @@ mod sums;
 use super::forward::input_frame;
 use super::frame::Frame;
 use super::narrow::{padded, padded_rows};
-use super::planes::{self, Layout};
 use super::{depthwise, winograd, Geometry};
 use crate::gemm::pack::packed_len;
 use crate::gemm::segments::segments_len;
@@ -66,24 +65,15 @@ struct Cut {
     packed: bool,
     /// Rows and columns change places.
     swapped: bool,
-    /// x in planes, and how it lies.
-    planes: bool,
-    layout: Layout,
 }
 
 impl Cut {
     fn new(g: &Geometry) -> Cut {
         let frame = input_frame(g);
         let swapped = swap_pays(g);
-        let planes = !swapped && Layout::turns(&frame);
-        let layout = if planes {
-            Layout::planes(&frame)
-        } else {
-            Layout::pixels(&frame)
-        };
         let packed = g.group_out > 16 && !swapped;
         let pixels = g.oh * g.ow * g.cout.next_multiple_of(4);
-        let largest = if packed { pixels } else { 1 }.max(if planes { layout.image } else { 1 });
+        let largest = if packed { pixels } else { 1 };
         let group = frame.group(g.n).min((PACKED_MAX / largest).max(1));
         let small = g.kh * g.kw * g.group_in * g.cout <= SMALL;
         let worth = (g.work() / 1_000_000) as usize;
@@ -99,8 +89,6 @@ impl Cut {
             parts,
             packed,
             swapped,
-            planes,
-            layout,
         }
     }
 
@@ -124,11 +112,7 @@ unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry)
     let (weights, lines) = (g.kh * g.kw * g.group_in * g.cout, cut.group * g.oh);
     let pixels = lines * g.ow;
     let sizes = [
-        if cut.planes {
-            cut.layout.image * cut.group
-        } else {
-            cut.frame.scratch(cut.group)
-        },
+        cut.frame.scratch(cut.group),
         if cut.packed {
             packed_len(pixels, g.group_out) * g.groups
         } else {
@@ -144,12 +128,7 @@ unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry)
             let images = cut.group.min(g.n - first);
             let x = x.add(first * g.h * g.w * g.cin);
             let dy = dy.add(first * g.oh * g.ow * g.cout);
-            let framed = if cut.planes {
-                planes::fill(&cut.frame, x, images, framed);
-                framed as *const f32
-            } else {
-                cut.frame.fill(x, images, framed)
-            };
+            let framed = cut.frame.fill(x, images, framed);
             if cut.packed {
                 pack(dy, packed, g, images * g.oh * g.ow);
             }

@@ -2,15 +2,11 @@
 use super::micro::{strip_pair, strip_tile, tile, tile_rows, tile_width, Run, Segment};
 use super::pack::{panel_width, PANEL};
 use super::strips::{self, Room, HEIGHT, MAX_ROWS};
-use super::{Grid, Operand, Problem, Rows};
+use super::{Grid, Operand, Problem, Rows, COLUMNS, KC};
 use crate::simd::*;
 
 /// Rows of the address tables: the last tile of a chunk may reach over its edge.
 const TABLE: usize = MAX_ROWS + 8;
-
-/// Up to this depth of a block a strip meets two panels in turn: the tiles then write whole cache
-/// lines of C. Beyond, C matters less than that both panels do not fit the first-level cache.
-const SHALLOW: usize = 320;
 
 /// What all blocks of k have in common.
 struct Chunk<'a, R> {
@@ -30,8 +26,8 @@ struct Chunk<'a, R> {
 pub(super) unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
     let first_row = task % grid.row_chunks * grid.chunk_rows;
     let rows = grid.chunk_rows.min(p.m - first_row);
-    let first_column = task / grid.row_chunks * grid.chunk_panels * 16;
-    let end_column = p.n.min(first_column + grid.chunk_panels * 16);
+    let first_column = task / grid.row_chunks * grid.chunk_panels * COLUMNS;
+    let end_column = p.n.min(first_column + grid.chunk_panels * COLUMNS);
     let (mut a, mut c) = ([0usize; TABLE], [0usize; TABLE]);
     p.rows.fill(first_row, &mut a[..rows], &mut c[..rows]);
     let last = a[rows - 1];
@@ -108,21 +104,20 @@ impl<R: Rows> Chunk<'_, R> {
         let mut room = Room::new();
         let packed = room.at();
         let c = &self.c[..self.rows];
-        let at_once = if k <= SHALLOW { 2 * PANEL } else { PANEL };
+        // A strip meets two panels in turn, so that the tiles write whole cache lines of C. Of long
+        // blocks C matters less than that two panels do not fit the first-level cache.
+        let at_once = if k <= KC { COLUMNS } else { PANEL };
         // SAFETY: a block is at most LONGEST long, and a chunk has at most MAX_ROWS rows.
         unsafe {
             let rows = &self.a[..self.rows.next_multiple_of(HEIGHT)];
             strips::pack(rows, self.p.step, segments, packed);
             for first in (self.first_column..self.end_column).step_by(at_once) {
-                let end = self.end_column.min(first + at_once);
                 let run = |column| self.run(segments, column, panel_width(self.p.n, column), add);
-                strip_panels(
-                    packed,
-                    k,
-                    c,
-                    run(first),
-                    (first + PANEL < end).then(|| run(first + PANEL)),
-                );
+                if at_once > PANEL && first + PANEL < self.end_column {
+                    strip_panels(packed, k, c, &[run(first), run(first + PANEL)]);
+                } else {
+                    strip_panels(packed, k, c, &[run(first)]);
+                }
             }
         }
     }
@@ -131,8 +126,8 @@ impl<R: Rows> Chunk<'_, R> {
     #[inline(never)]
     unsafe fn tiles(&self, segments: &[Segment], add: bool) {
         let at_once = match self.p.b {
-            Operand::Rows { .. } => 16,
-            Operand::Panels { .. } => PANEL,
+            Operand::Rows { .. } => COLUMNS,
+            Operand::Panels { .. } | Operand::WidePanels { .. } => PANEL,
         };
         for column in (self.first_column..self.end_column).step_by(at_once) {
             let width = tile_width(self.p.n - column).min(at_once);
@@ -143,31 +138,19 @@ impl<R: Rows> Chunk<'_, R> {
     }
 }
 
-/// All tiles of one panel, or of two side by side.
-///
-/// # Safety
-/// `strips` are packed, `k` steps long, one for every four rows of `c`.
-pub unsafe fn strip_panels(
-    strips: *const f32,
-    k: usize,
-    c: &[usize],
-    first: Run,
-    second: Option<Run>,
-) {
+/// All tiles of some panels: strip by strip.
+unsafe fn strip_panels(strips: *const f32, k: usize, c: &[usize], panels: &[Run]) {
     let strip = |row: usize| strips.wrapping_add(row * k);
     for row in (0..c.len()).step_by(HEIGHT) {
-        for run in [Some(&first), second.as_ref()].into_iter().flatten() {
-            // SAFETY: passed on to the caller.
+        for run in panels {
+            // SAFETY: there is a strip, k steps long, for every four rows of `c`.
             unsafe {
                 if run.width == PANEL {
                     strip_tile(run, strip(row), &c[row..]);
-                } else if row % 8 == 0 {
+                } else if row % (2 * HEIGHT) == 0 {
                     // Without a second strip the first one passes for it; its sums go nowhere.
-                    let below = strip(if row + HEIGHT < c.len() {
-                        row + HEIGHT
-                    } else {
-                        row
-                    });
+                    let more = row + HEIGHT < c.len();
+                    let below = strip(if more { row + HEIGHT } else { row });
                     strip_pair(run, [strip(row), below], &c[row..]);
                 }
             }

@@ -1,18 +1,10 @@
 //! Batched matrix product.
 use super::dot::{self, dot_product};
-use super::pack::{
-    pack_columns, pack_rows, packed_len, panel_width, transpose_into, worth_packing, PANEL,
-};
+use super::pack::{pack_columns, pack_rows, packed_len, panel_width, worth_packing, PANEL};
 use super::segments::{segments_len, SegmentList};
 use super::{run, EvenRows, Operand, Problem};
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
-
-/// Whether to transpose A first: along k its values lie `m` floats apart, and if that is a multiple
-/// of 512 bytes, or pages, a block of k crowds into few sets of the cache.
-fn worth_turning(m: usize, n: usize, k: usize) -> bool {
-    k > 96 && n >= 64 && (m.is_multiple_of(128) || m > 1024)
-}
 
 /// Floats of packed B made at a time.
 const PACKED_MAX: usize = 8 << 20;
@@ -75,23 +67,17 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
     let (m, n, k) = (g.m as usize, g.n as usize, g.k as usize);
     let (batch, shared) = (g.batch as usize, g.b_batch_stride == 0);
     let len = if g.unpacked() { 0 } else { packed_len(k, n) };
-    let turn = g.transpose_a != 0 && worth_turning(m, n, k);
-    let a_ld = k.next_multiple_of(4);
-    let turned_len = if turn { m * a_ld } else { 0 };
     // A shared B is packed once; of many, some at a time.
-    let size = len.max(turned_len);
-    let group = if shared && !turn {
+    let group = if shared {
         batch
     } else {
-        (PACKED_MAX / size.max(1)).clamp(1, batch)
+        (PACKED_MAX / len.max(1)).clamp(1, batch)
     };
     let packs = if shared { 1 } else { group };
-    let [packed, scratch, turned] =
-        memory::workspace([len * packs, segments_len(1, k), turned_len * group]);
-    let (a_pitch, step) = match (g.transpose_a != 0, turn) {
-        (false, _) => (k * 4, 4),
-        (true, false) => (4, m * 4),
-        (true, true) => (a_ld * 4, 4),
+    let [packed, scratch] = memory::workspace([len * packs, segments_len(1, k)]);
+    let (a_pitch, step) = match g.transpose_a != 0 {
+        false => (k * 4, 4),
+        true => (4, m * 4),
     };
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
@@ -113,15 +99,9 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
             if len > 0 && (first == 0 || !shared) {
                 pack(g.b(b, first), packed, g, packs.min(count));
             }
-            for i in 0..if turn { count } else { 0 } {
-                turn_a(g.a(a, first + i), turned.add(i * turned_len), (m, k));
-            }
             run(m, n, k, count, &|i| {
                 let rows = EvenRows {
-                    a: match turn {
-                        true => turned.add(i * turned_len) as usize,
-                        false => g.a(a, first + i) as usize,
-                    },
+                    a: g.a(a, first + i) as usize,
                     a_pitch,
                     c: c.add((first + i) * m * n) as usize,
                     c_pitch: n * 4,
@@ -139,20 +119,6 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
                 }
             });
         }
-    }
-}
-
-/// Transposes A, `[k, m]`, to rows of k rounded up to whole vectors.
-unsafe fn turn_a(a: *const f32, to: *mut f32, (m, k): (usize, usize)) {
-    let ld = k.next_multiple_of(4);
-    let (size, chunks) = pool::split(m, 32, 64);
-    // SAFETY: every task writes rows of its own.
-    unsafe {
-        pool::run(4 * m as u64 * k as u64, chunks, &|task| {
-            let first = task as usize * size;
-            let columns = size.min(m - first);
-            transpose_into(a.add(first), m, (k, columns), to.add(first * ld), ld);
-        });
     }
 }
 

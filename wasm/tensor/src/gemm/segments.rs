@@ -26,7 +26,7 @@ impl SegmentList {
     pub unsafe fn new(scratch: *mut f32, step: usize, b: &Operand) -> SegmentList {
         let b_step = match b {
             Operand::Rows { ld, .. } => *ld,
-            Operand::Panels { .. } => 1,
+            Operand::Panels { .. } | Operand::WidePanels { .. } => 1,
         };
         SegmentList {
             start: scratch as *mut Segment,

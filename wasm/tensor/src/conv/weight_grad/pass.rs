@@ -1,6 +1,5 @@
 //! The products of the weight gradient over one group of images.
 use super::Cut;
-use crate::conv::planes::Layout;
 use crate::conv::Geometry;
 use crate::gemm::micro::Segment;
 use crate::gemm::pack::{pack_rows, packed_len, panel_width, PANEL};
@@ -12,7 +11,6 @@ use crate::pool;
 #[derive(Clone, Copy)]
 struct WeightRows<'a> {
     g: &'a Geometry,
-    layout: Layout,
     frame_w: usize,
     a: usize,
     c: usize,
@@ -25,7 +23,7 @@ impl Rows for WeightRows<'_> {
         for (i, (a, c)) in a.iter_mut().zip(c).enumerate() {
             let (ky, kx) = (tap / g.kw, tap % g.kw);
             let pixel = ky * g.dh * self.frame_w + kx * g.dw;
-            *a = self.a + (pixel * self.layout.pixel + ci * self.layout.channel) * 4;
+            *a = self.a + (pixel * g.cin + ci) * 4;
             *c = self.c + (first + i) * g.cout * 4;
             ci += 1;
             if ci == g.group_in {
@@ -39,7 +37,7 @@ impl Rows for WeightRows<'_> {
 pub struct Pass<'a> {
     pub g: &'a Geometry,
     pub cut: &'a Cut,
-    /// x, framed or in planes; dy; and dy packed.
+    /// x, framed; dy; and dy packed.
     pub framed: *const f32,
     pub dy: *const f32,
     pub packed: *const f32,
@@ -53,7 +51,7 @@ impl<'a> Pass<'a> {
         if self.cut.swapped {
             self.g.cout * 4
         } else {
-            self.g.sw * self.cut.layout.pixel * 4
+            self.g.sw * self.g.cin * 4
         }
     }
 
@@ -64,12 +62,8 @@ impl<'a> Pass<'a> {
         let (g, pixel) = (self.g, if self.cut.packed { 1 } else { self.g.cout });
         for line in first..end {
             let (image, oy) = (line / g.oh, line % g.oh);
-            let Layout {
-                image: size,
-                pixel: apart,
-                ..
-            } = self.cut.layout;
-            let offset = image * size + oy * g.sh * self.cut.frame.frame_w * apart;
+            let frame = &self.cut.frame;
+            let offset = image * frame.len() + oy * g.sh * frame.frame_w * g.cin;
             if self.cut.swapped {
                 list.push_with(line * g.ow * g.cout, offset, g.ow);
             } else {
@@ -115,11 +109,8 @@ impl<'a> Pass<'a> {
         let (m, n) = (g.kh * g.kw * g.group_in, g.group_out);
         let rows = WeightRows {
             g,
-            layout: self.cut.layout,
             frame_w: self.cut.frame.frame_w,
-            a: self
-                .framed
-                .wrapping_add(i * g.group_in * self.cut.layout.channel) as usize,
+            a: self.framed.wrapping_add(i * g.group_in) as usize,
             c: dw.wrapping_add(i * n) as usize,
         };
         let (step, b) = (self.step(), self.operand(i));
