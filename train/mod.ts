@@ -20,6 +20,7 @@ export {
   chooseMicroBatch,
   type StepMetrics,
   type StepOptions,
+  type StepSums,
   TrainingStep,
 } from "./training_step.ts";
 export { type Evaluation, Evaluator } from "./evaluator.ts";
