@@ -10,7 +10,7 @@ import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.
 import { openNamedDataset } from "./open_dataset.ts";
 import { choice, group, integer } from "./options.ts";
 import { Progress } from "./progress.ts";
-import { dataOptions, names } from "./training_options.ts";
+import { dataOptions, names, standardDataset } from "./training_options.ts";
 import { findWeights } from "./weights_file.ts";
 import { weightsOption } from "./weights_option.ts";
 
@@ -41,7 +41,7 @@ export const command = defineCommand({
   run: async ({ options }, context): Promise<void> => {
     const { out, err } = context, { checkpoint, origin } = await findWeights(options.weights);
     checkModel(checkpoint.model.name, checkpoint.file, options.model);
-    const dataset = await openNamedDataset(options.dataset, options, context);
+    const dataset = await openNamedDataset(options.dataset ?? standardDataset, options, context);
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;

@@ -23,6 +23,7 @@ export {
   type StepSums,
   TrainingStep,
 } from "./training_step.ts";
+export type { EpochProgress } from "./epoch_sums.ts";
 export { type Evaluation, Evaluator, type RunOptions } from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export {

@@ -233,6 +233,11 @@ export class Trainer implements Disposable {
       const { steps, loss, hits } = await sums.read(batch, () => cadence.restart());
       const images = steps * recipe.batchSize;
       if (!Number.isFinite(loss)) throw this.#diverged(`at batch ${batch} of`, epoch);
+      if (logs) {
+        // Before the reading: who leaves at that one must not lose this one.
+        const logged = sums.log();
+        yield { kind: "log", epoch, batch, loss: logged.loss / logged.steps };
+      }
       yield {
         kind: "step",
         epoch,
@@ -243,9 +248,6 @@ export class Trainer implements Disposable {
         imagesPerSecond: images / cadence.seconds,
         learningRate,
       };
-      if (!logs) continue;
-      const logged = sums.log();
-      yield { kind: "log", epoch, batch, loss: logged.loss / logged.steps };
     }
   }
 
