@@ -4,6 +4,7 @@ import { models } from "../models/models.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
 import { Evaluator } from "../train/evaluator.ts";
+import { nanError } from "../train/first_nan.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
@@ -55,6 +56,9 @@ export const command = defineCommand({
     const result = await evaluator.run(dataset.test, {
       onProgress: (done) => progress.update({ done, total }),
     });
+    if (!Number.isFinite(result.loss)) {
+      throw nanError("evaluate", checkpoint.file, await evaluator.findNaN(dataset.test));
+    }
     const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
     progress.clear();
     const { top1, top5, loss } = result;
