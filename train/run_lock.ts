@@ -23,8 +23,8 @@ export class RunLock {
     const path = join(folder, lockFile);
     for (;;) {
       const file = await open(path, folder);
+      if (!await tryLock(file)) throw await takenError(folder, path);
       try {
-        if (!await file.tryLock(true)) throw await takenError(folder, path);
         // The owner before may have removed the file after it was opened here.
         if (await isStillAt(file, path)) {
           await file.truncate(0);
@@ -63,6 +63,22 @@ async function open(path: string, folder: string): Promise<Deno.FsFile> {
   } catch (error) {
     throw fileError(`train in ${folder}`, path, "write", error);
   }
+}
+
+/** Time after which a lock counts as taken where the system can only be made to wait for it. */
+const patienceMs = 300;
+
+/** Locks a file, or closes it. */
+async function tryLock(file: Deno.FsFile): Promise<boolean> {
+  // Deno 2.6 has no `tryLock`; there, giving up leaves a wait behind, which closes the file.
+  const { tryLock }: Partial<Pick<Deno.FsFile, "tryLock">> = file;
+  const locking = tryLock ? tryLock.call(file, true) : file.lock(true).then(() => true);
+  const timer = Promise.withResolvers<boolean>();
+  const timeout = setTimeout(timer.resolve, patienceMs, false);
+  const isHeld = await Promise.race([locking, timer.promise]);
+  clearTimeout(timeout);
+  if (!isHeld) locking.finally(() => file.close());
+  return isHeld;
 }
 
 async function isStillAt(file: Deno.FsFile, path: string): Promise<boolean> {

@@ -2,11 +2,7 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
 import { CheckpointError } from "../../core/errors.ts";
-import {
-  decodeCheckpoint,
-  encodeCheckpoint,
-  type Preprocessing,
-} from "../../models/checkpoint.ts";
+import { decodeCheckpoint, encodeCheckpoint, type Preprocessing } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
 import { Evaluator } from "../../train/evaluator.ts";
