@@ -52,10 +52,9 @@ export const command = defineCommand({
     using evaluator = await Evaluator.create(device, weights, { batchSize, mean, std });
     using progress = new Progress({ terminal: err, label: "evaluate" });
     const start = performance.now(), total = dataset.test.size;
-    const result = await evaluator.run(
-      dataset.test,
-      (done) => progress.update({ done, total }),
-    );
+    const result = await evaluator.run(dataset.test, {
+      onProgress: (done) => progress.update({ done, total }),
+    });
     const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
     progress.clear();
     const { top1, top5, loss } = result;

@@ -28,9 +28,14 @@ export class Accumulator implements Disposable {
   async take(): Promise<number[]> {
     const reading = this.store.read(this.#sums);
     // Asked for before the reset, so it sees the sums: a device does one thing after the other.
-    this.store.write(this.#sums, new Float32Array(sizeOf(this.#sums.shape)));
+    this.clear();
     const sums = await reading;
     return Array.from({ length: this.count }, (_, k) => sums[k * blockAlignment]);
+  }
+
+  /** Starts the sums again from 0. */
+  clear(): void {
+    this.store.write(this.#sums, new Float32Array(sizeOf(this.#sums.shape)));
   }
 
   /** Frees the sums. */

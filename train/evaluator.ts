@@ -11,6 +11,7 @@ import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { StepOptions } from "./training_step.ts";
+import { Turns, unlessAborted } from "./turns.ts";
 
 /** Results over all images of a split. */
 export interface Evaluation {
@@ -23,6 +24,20 @@ export interface Evaluation {
   /** Share of images whose class is among the five largest logits. */
   readonly top5: number;
 }
+
+/** What {@link Evaluator.run} can be told. */
+export interface RunOptions {
+  /** Told the number of images done after each batch. */
+  readonly onProgress?: (images: number) => void;
+  /** Ends the run early. The event loop gets a turn every 50 ms or batch, so it can be aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Batches between two readings. The sums of twice as many are under way at most, which bounds the
+ * work queued on a GPU without a stall; f32 sums of so few stay exact enough.
+ */
+const batchesPerReading = 4;
 
 /** A compiled forward pass with metrics. */
 export class Evaluator implements Disposable {
@@ -76,29 +91,36 @@ export class Evaluator implements Disposable {
   /**
    * Runs over a split; a short last batch is padded with images that do not count.
    *
-   * @param onProgress told the number of images done after each batch
    * @throws {ShapeError} when the images are larger than the model's
    * @throws {UsageError} when the split is empty
+   * @throws the signal's reason, within a batch of its abort
    */
-  async run(split: Split, onProgress?: (images: number) => void): Promise<Evaluation> {
+  async run(split: Split, options: RunOptions = {}): Promise<Evaluation> {
+    const { onProgress, signal } = options, turns = new Turns(signal);
+    signal?.throwIfAborted();
     const { batchSize } = this, imageSize = this.weights.model.inputSize;
-    let loss = 0, top1 = 0, top5 = 0, images = 0, pending = 0;
-    const collect = async (): Promise<void> => {
-      const sums = await this.#accumulator.take();
-      loss += sums[0];
-      top1 += sums[1];
-      top5 += sums[2];
+    const total = [0, 0, 0];
+    let images = 0, pending = 0, reading = Promise.resolve();
+    const read = async (): Promise<void> => {
+      await unlessAborted(reading, signal);
       pending = 0;
+      reading = this.#accumulator.take().then((sums) => sums.forEach((x, k) => total[k] += x));
+      // What goes wrong is raised where it is waited for, after the next batches.
+      reading.catch(() => {});
     };
+    // A run that was cut short has left its sums.
+    this.#accumulator.clear();
     for (const batch of batches(split, { batchSize, imageSize, last: "pad" })) {
       this.plan.run([[this.inputs.pixels, batch.pixels], [this.inputs.labels, batch.labels]]);
       images += batch.valid;
       onProgress?.(images);
-      // Bounds the work queued on a GPU; f32 sums of this many batches stay exact enough.
-      if (++pending >= 32) await collect();
+      if (++pending >= batchesPerReading) await read();
+      await turns.give();
     }
-    await collect();
-    return { images, loss: loss / images, top1: top1 / images, top5: top5 / images };
+    await read();
+    await unlessAborted(reading, signal);
+    const [loss, top1, top5] = total.map((sum) => sum / images);
+    return { images, loss, top1, top5 };
   }
 
   /** Frees plan and sums. */

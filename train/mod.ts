@@ -22,7 +22,7 @@ export {
   type StepOptions,
   TrainingStep,
 } from "./training_step.ts";
-export { type Evaluation, Evaluator } from "./evaluator.ts";
+export { type Evaluation, Evaluator, type RunOptions } from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export {
   DivergedError,

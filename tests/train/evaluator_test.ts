@@ -1,0 +1,64 @@
+/** An evaluation can be ended early, and leaves nothing behind for the next. */
+import assert from "node:assert/strict";
+import { Random } from "../../core/rng.ts";
+import type { Split } from "../../data/dataset.ts";
+import { initialWeights } from "../../models/weights.ts";
+import { Evaluator } from "../../train/evaluator.ts";
+import { ResidualNet } from "../end_to_end/tiny_nets.ts";
+import { openTestDevices } from "../laws/devices.ts";
+
+const devices = await openTestDevices();
+const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+/** Pictures of noise. */
+function noise(size: number, side: number): Split {
+  const random = new Random(7, "noise");
+  const images = Uint8Array.from({ length: size * side * side }, () => random.word() & 255);
+  const labels = Int32Array.from({ length: size }, () => random.word() % 10);
+  return { size, width: side, height: side, channels: 1, images, labels };
+}
+
+devices.test("evaluator: a run that is ended early leaves no sums to the next", async (device) => {
+  using weights = initialWeights(device, new ResidualNet(8), 1);
+  using evaluator = await Evaluator.create(device, weights, { batchSize: 4, ...scaling });
+  // More than one reading, and a last batch that is not full.
+  const split = noise(38, 8), whole = await evaluator.run(split);
+  assert.equal(whole.images, 38);
+  for (const stopAt of [4, 20, 38]) {
+    const controller = new AbortController(), reason = new Error(`stopped at ${stopAt}`);
+    const seen: number[] = [];
+    const stopped = evaluator.run(split, {
+      signal: controller.signal,
+      onProgress(images) {
+        seen.push(images);
+        if (images === stopAt) controller.abort(reason);
+      },
+    });
+    await assert.rejects(stopped, (error) => error === reason);
+    assert.equal(seen.at(-1), stopAt, "no batch after the abort");
+    assert.deepEqual(await evaluator.run(split), whole);
+  }
+});
+
+devices.test("evaluator: the event loop gets its turns, so a timer can end it", async (device) => {
+  using weights = initialWeights(device, new ResidualNet(32), 1);
+  using evaluator = await Evaluator.create(device, weights, { batchSize: 8, ...scaling });
+  // Black pictures, more than any device gets through in the time.
+  const black = { images: new Uint8Array(40_000 * 32 ** 2), labels: new Int32Array(40_000) };
+  const split: Split = { ...noise(1, 32), ...black, size: 40_000 };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error("time is up")), 100);
+  const start = performance.now();
+  await assert.rejects(evaluator.run(split, { signal: controller.signal }), /time is up/);
+  const ms = performance.now() - start;
+  clearTimeout(timer);
+  assert(ms < 1000, `${ms} ms`);
+});
+
+devices.test("evaluator: aborted before it began, it computes nothing", async (device) => {
+  using weights = initialWeights(device, new ResidualNet(8), 1);
+  using evaluator = await Evaluator.create(device, weights, { batchSize: 4, ...scaling });
+  const signal = AbortSignal.abort(new Error("never mind"));
+  const onProgress = () => assert.fail("a batch");
+  await assert.rejects(evaluator.run(noise(8, 8), { signal, onProgress }), /never mind/);
+});
