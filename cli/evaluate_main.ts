@@ -32,7 +32,7 @@ export const command = defineCommand({
     ...group("Model", {
       weights: weightsOption,
       model: choice(names(models), { help: "architecture it must be of", unset: "any" }),
-      batchSize: integer({ help: "images a pass", default: 250, min: 1, max: 65_536 }),
+      batchSize: integer({ help: "images a pass at most", default: 250, min: 1, max: 65_536 }),
     }),
     ...dataOptions,
     device: machineOptions.device,

@@ -1,10 +1,12 @@
 /** Accuracy and loss of a model over a split, as one replayed plan. */
 import type { Device, Plan } from "../core/device.ts";
 import type { Tensor } from "../core/graph.ts";
+import type { Program } from "../core/plan/schedule.ts";
 import { input } from "../core/structure.ts";
 import { batches } from "../data/batches.ts";
 import type { Split } from "../data/dataset.ts";
 import { Trace } from "../models/layers.ts";
+import type { Model } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
@@ -39,6 +41,36 @@ export interface RunOptions {
  */
 const batchesPerReading = 4;
 
+/**
+ * Memory of a batch's values. While a CPU computes a batch, nothing else is heard; its time goes
+ * with its memory, whatever the net: 5 to 8 ms a megabyte on two cores.
+ */
+const batchBytes = 30e6;
+
+/** The forward pass with metrics as a program, and where its images go. */
+interface Measured {
+  readonly program: Program;
+  readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor };
+}
+
+function measure(
+  model: Model,
+  { batchSize, mean, std }: Pick<StepOptions, "batchSize" | "mean" | "std">,
+  accumulator: Accumulator,
+): Measured {
+  const size = model.inputSize;
+  const pixels = input([batchSize, size, size], "pixels", "u32");
+  const labels = input([batchSize], "labels", "i32");
+  const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
+  const logits = model.forward(x, new Trace(false));
+  const update = accumulator.update([
+    crossEntropy(logits, labels, { reduction: "sum" }),
+    topKHits(logits, labels, 1),
+    topKHits(logits, labels, 5),
+  ]);
+  return { program: { outputs: [], updates: [update] }, inputs: { pixels, labels } };
+}
+
 /** A compiled forward pass with metrics. */
 export class Evaluator implements Disposable {
   readonly #accumulator: Accumulator;
@@ -60,6 +92,8 @@ export class Evaluator implements Disposable {
   /**
    * Traces and compiles the pass. The weights must outlive it.
    *
+   * @param options `batchSize` is the most images a batch; a deep net gets fewer, so that a batch
+   * stays short of a second on a CPU
    * @throws {ShapeError} when mean and std do not fit the model's channels
    * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
    */
@@ -68,24 +102,20 @@ export class Evaluator implements Disposable {
     weights: Weights,
     options: Pick<StepOptions, "batchSize" | "mean" | "std" | "onProgress">,
   ): Promise<Evaluator> {
-    const { batchSize, mean, std } = options, { model } = weights, size = model.inputSize;
-    const pixels = input([batchSize, size, size], "pixels", "u32");
-    const labels = input([batchSize], "labels", "i32");
-    const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-    const logits = model.forward(x, new Trace(false));
     using made = new DisposableStack();
     const accumulator = made.use(new Accumulator(device, 3));
-    const update = accumulator.update([
-      crossEntropy(logits, labels, { reduction: "sum" }),
-      topKHits(logits, labels, 1),
-      topKHits(logits, labels, 5),
-    ]);
-    const plan = await device.compile({ outputs: [], updates: [update] }, {
+    const measured = (batchSize: number): Measured =>
+      measure(weights.model, { ...options, batchSize }, accumulator);
+    const bytesPerImage = device.estimateBytes(measured(1).program);
+    const atOnce = Math.max(1, Math.floor(batchBytes / bytesPerImage));
+    const batchSize = Math.min(options.batchSize, atOnce);
+    const { program, inputs } = measured(batchSize);
+    const plan = await device.compile(program, {
       stores: [...weights.stores, accumulator.store],
       onProgress: options.onProgress,
     });
     made.move();
-    return new Evaluator(plan, weights, batchSize, { pixels, labels }, accumulator);
+    return new Evaluator(plan, weights, batchSize, inputs, accumulator);
   }
 
   /**

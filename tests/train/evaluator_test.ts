@@ -62,3 +62,16 @@ devices.test("evaluator: aborted before it began, it computes nothing", async (d
   const onProgress = () => assert.fail("a batch");
   await assert.rejects(evaluator.run(noise(8, 8), { signal, onProgress }), /never mind/);
 });
+
+Deno.test("evaluator: batches of a deep net are cut, and the result stays", async () => {
+  const [device] = devices.all, side = 224;
+  using weights = initialWeights(device, new ResidualNet(side), 1);
+  using whole = await Evaluator.create(device, weights, { batchSize: 250, ...scaling });
+  using single = await Evaluator.create(device, weights, { batchSize: 1, ...scaling });
+  assert(whole.batchSize > 1 && whole.batchSize < 250, `${whole.batchSize} images`);
+  assert(whole.plan.schedule.plannedBytes < 60e6, `${whole.plan.schedule.plannedBytes} bytes`);
+  const split = noise(3, side), [a, b] = [await whole.run(split), await single.run(split)];
+  assert.equal(a.top1, b.top1);
+  assert.equal(a.top5, b.top5);
+  assert(Math.abs(a.loss - b.loss) < 1e-4, `${a.loss} and ${b.loss}`);
+});
