@@ -3,6 +3,7 @@
  * `last.safetensors` and `state.safetensors`. Files are written whole or not at all.
  */
 import { join } from "node:path";
+import { withPlace } from "../data/files.ts";
 
 /** Names of the files in a run folder. */
 export const runFiles = {
@@ -23,7 +24,7 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
     await file.sync();
   } catch (error) {
     await Deno.remove(part).catch(() => {});
-    throw error;
+    throw withPlace(error, "write", path);
   }
   await Deno.rename(part, path);
 }
