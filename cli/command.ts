@@ -1,13 +1,16 @@
 /** What a command is: one table that names its options, and the function that does the work. */
 
+import type { CommandLines, Word } from "./command_lines.ts";
 import type { ExitCode } from "./exit.ts";
 import type { OptionTable, Values } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** A line to copy, and what it does. */
+/** A command to copy, and what it does. */
 export interface Example {
-  /** The whole line as typed, such as `deno task train --epochs 5`. */
-  readonly line: string;
+  /** The words behind the command's name, such as `--epochs` and `5`; paths are the project's. */
+  readonly words: readonly Word[];
+  /** Permissions it needs beside the command's, as flags; paths are the project's. */
+  readonly more?: readonly string[];
   /** What it does, in a few words. */
   readonly note: string;
 }
@@ -26,8 +29,10 @@ export interface Context {
   readonly out: Terminal;
   /** For people: progress, notes, errors. */
   readonly err: Terminal;
-  /** Folder the user stands in, where it differs from the process's own (a task's does). */
-  readonly base: string | undefined;
+  /** The options that were given, as words again: those whose key is kept. */
+  given(keep: (key: string) => boolean): string[];
+  /** Prints other commands, and paths, for where the user stands. */
+  readonly lines: CommandLines;
 }
 
 /** A command of the command line. */
@@ -38,8 +43,6 @@ export interface Command<O extends OptionTable, P extends OptionTable> {
   readonly summary: string;
   /** Two or three lines to copy; help begins with them. */
   readonly examples: readonly Example[];
-  /** How it is started, such as `deno task train`. */
-  readonly usage: string;
   /** Permissions it needs, as Deno's flags: `["--allow-read", "--allow-write=runs"]`. */
   readonly permissions: readonly string[];
   /** Its options. */

@@ -8,8 +8,10 @@ import { nanError } from "../train/first_nan.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
+import { Interrupt } from "./interrupt.ts";
 import { openNamedDataset } from "./open_dataset.ts";
 import { choice, group, integer } from "./options.ts";
+import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { dataOptions, names, standardDataset } from "./training_options.ts";
 import { findWeights } from "./weights_file.ts";
@@ -20,13 +22,12 @@ export const command = defineCommand({
   name: "evaluate",
   summary: "Measure a model file on a data set's test images",
   examples: [
-    { line: "deno task evaluate", note: "the newest run's best weights on fashion-mini" },
+    { words: [], note: "the newest run's best weights on fashion-mini" },
     {
-      line: "deno task evaluate --weights F --dataset cifar10 --data-dir cifar",
-      note: "any model file on CIFAR-10",
+      words: ["--dataset", "cifar10", "--data-dir", { path: "datasets/cifar10" }],
+      note: "on CIFAR-10, which train --download has fetched",
     },
   ],
-  usage: "deno task evaluate",
   permissions: ["--allow-read"],
   positionals: {},
   options: {
@@ -36,25 +37,35 @@ export const command = defineCommand({
       batchSize: integer({ help: "images a pass at most", default: 250, min: 1, max: 65_536 }),
     }),
     ...dataOptions,
+    dataset: { ...dataOptions.dataset, help: "what to measure it on" },
     device: machineOptions.device,
     ...outputOptions,
   },
   run: async ({ options }, context): Promise<void> => {
-    const { out, err } = context, { checkpoint, origin } = await findWeights(options.weights);
+    const { out, err, lines } = context;
+    using progress = new Progress({ terminal: err, label: "evaluate" });
+    using interrupt = new Interrupt({ onFirst: () => progress.clear() });
+    const { signal } = interrupt;
+    const { checkpoint, origin } = await findWeights(options.weights, lines);
     checkModel(checkpoint.model.name, checkpoint.file, options.model);
-    const dataset = await openNamedDataset(options.dataset ?? standardDataset, options, context);
+    const name = options.dataset ?? standardDataset;
+    const dataset = await openNamedDataset(name, options, context, signal);
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
-    err.line(`${checkpoint.model.name}, ${origin}, on ${dataset.name}, ${device.name} (${reason})`);
-    using weights = new Weights(device, checkpoint.model);
+    const { model, mean, std } = checkpoint, where = `${device.name} (${reason})`;
+    err.line(printable(`${model.name}, ${origin}, on ${dataset.name}, ${where}`));
+    using weights = new Weights(device, model);
     weights.load(checkpoint.content, checkpoint.file);
-    const batchSize = Math.min(options.batchSize, dataset.test.size), { mean, std } = checkpoint;
-    using evaluator = await Evaluator.create(device, weights, { batchSize, mean, std });
-    using progress = new Progress({ terminal: err, label: "evaluate" });
-    const start = performance.now(), total = dataset.test.size;
+    const total = dataset.test.size, batchSize = Math.min(options.batchSize, total);
+    using evaluator = await Evaluator.create(device, weights, {
+      ...{ batchSize, mean, std },
+      onProgress: () => signal.throwIfAborted(),
+    });
+    const start = performance.now();
     const result = await evaluator.run(dataset.test, {
       onProgress: (done) => progress.update({ done, total }),
+      signal,
     });
     if (!Number.isFinite(result.loss)) {
       throw nanError("evaluate", checkpoint.file, await evaluator.findNaN(dataset.test));
@@ -62,15 +73,11 @@ export const command = defineCommand({
     const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
     progress.clear();
     const { top1, top5, loss } = result;
-    if (options.json) out.line(JSON.stringify({ top1, top5, loss, images_per_second: rate }));
-    else {
-      out.line(
-        `top 1 ${formatPercent(top1, 2)}  top 5 ${formatPercent(top5, 2)}  loss ${
-          formatLoss(loss)
-        }  ` +
-          `${formatRate(rate)}  ${formatDuration(seconds)}`,
-      );
-    }
+    if (options.json) return out.line(jsonLine({ top1, top5, loss, images_per_second: rate }));
+    out.line(
+      `top 1 ${formatPercent(top1, 2)}  top 5 ${formatPercent(top5, 2)}  ` +
+        `loss ${formatLoss(loss)}  ${formatRate(rate)}  ${formatDuration(seconds)}`,
+    );
   },
 });
 

@@ -12,6 +12,8 @@ export const exitCodes = {
   device: 3,
   /** Training diverged: the loss is no number any more. */
   diverged: 4,
+  /** The terminal was closed (SIGHUP). */
+  hungUp: 129,
   /** Ctrl-C. */
   interrupted: 130,
   /** SIGTERM. */

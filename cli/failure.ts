@@ -2,9 +2,10 @@
 
 import { CheckpointError, DataError, DeviceError, ShapeError, UsageError } from "../core/errors.ts";
 import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
-import { type Invocation, missingPermission, rerunLine } from "./permission.ts";
+import type { CommandLines } from "./command_lines.ts";
+import { isOfPaths, missingPermission, rerunLine } from "./permission.ts";
+import { printable } from "./printable.ts";
 import { isRefused, systemSentence } from "./system_error.ts";
-import { printable } from "./terminal.ts";
 
 /** What is told of an error, and the code the process ends with. */
 export interface Failure {
@@ -16,8 +17,13 @@ export interface Failure {
 }
 
 /** A command by its name and the way it was started. */
-export interface Failing extends Invocation {
+export interface Failing {
+  /** A verb: it completes "Cannot …". */
   readonly name: string;
+  /** Flags the command needs for its usual work. */
+  readonly permissions: readonly string[];
+  /** Prints the command to run instead. */
+  readonly lines: CommandLines;
 }
 
 /**
@@ -29,7 +35,8 @@ export function failureOf(thrown: unknown, failing: Failing): Failure | undefine
   if (error instanceof Deno.errors.BrokenPipe) return undefined;
   const failure = permissionFailure(error, failing) ?? knownFailure(error) ??
     systemFailure(error, failing.name) ?? internalFailure(error);
-  return { ...failure, message: oneParagraph(failure.message) };
+  const { code, message, hint } = failure;
+  return { code, message: oneParagraph(message), hint: hint && oneParagraph(hint) };
 }
 
 /** The first error, where leaving a `using` block raised a second one. */
@@ -40,13 +47,14 @@ function original(thrown: unknown): unknown {
 function permissionFailure(error: unknown, failing: Failing): Failure | undefined {
   const missing = missingPermission(error);
   if (missing === undefined) return undefined;
-  const target = missing.target === undefined ? "" : ` ${missing.target}`;
+  const { flag, target } = missing, { name, lines, permissions } = failing;
+  const action = actions[flag] ?? `use ${flag}`;
+  const shown = target !== undefined && isOfPaths(flag) ? lines.path(target) : target;
   return {
     code: exitCodes.usage,
-    message: `Cannot ${failing.name}: Deno was not given the permission to ${
-      actions[missing.flag] ?? `use ${missing.flag}`
-    }${target}`,
-    hint: `run ${rerunLine(missing, failing)}`,
+    message: `Cannot ${name}: Deno was not given the permission to ${action}` +
+      (shown === undefined ? "" : ` ${shown}`),
+    hint: `run ${rerunLine(missing, lines, permissions)}`,
   };
 }
 
@@ -60,6 +68,7 @@ const actions: { readonly [flag: string]: string } = {
   import: "import from",
   sys: "ask the system for",
   ffi: "load",
+  all: "do everything, which is wanted for",
 };
 
 function knownFailure(error: unknown): Failure | undefined {

@@ -1,8 +1,12 @@
 /** The help page of a command: examples first, then its options under their headings. */
 
+import { join } from "node:path";
 import { type AnyCommand, optionName } from "./command.ts";
+import type { CommandLines, Word } from "./command_lines.ts";
 import type { Option, OptionTable } from "./options.ts";
 import { everyCommand } from "./parse.ts";
+import { parseFlags } from "./permission_flags.ts";
+import { quote } from "./shell.ts";
 import type { Palette } from "./terminal.ts";
 
 /** One row: what is typed, and what it means. */
@@ -10,24 +14,69 @@ type Row = readonly [left: string, right: string];
 
 /** Columns of the left side; a longer left side gets a line of its own. */
 const leftWidth = 26;
+/** Fewest columns for two sides; below, meanings stand under what they explain. */
+const twoSides = 66;
+/** Longer lines are hard to read, however wide the terminal. */
+const longestLine = 100;
 /** A space at which no line is broken. */
 const glue = "\u00a0";
 
-/** The page, ending in a newline. `width` is in columns. */
-export function helpPage(command: AnyCommand, paint: Palette, width = 80): string {
-  const lines = [command.summary, "", paint.bold("Examples")];
-  for (const { line, note } of command.examples) {
-    lines.push(`  ${paint.cyan(line)}`, `      ${paint.dim(note)}`);
+/** The page, ending in a newline. `columns` are the terminal's. */
+export function helpPage(
+  command: AnyCommand,
+  lines: CommandLines,
+  paint: Palette,
+  columns = 80,
+): string {
+  const width = Math.min(columns, longestLine), { permissions } = command;
+  const page = [...wrap(command.summary, width), "", paint.bold("Examples")];
+  for (const { words, note, more = [] } of command.examples) {
+    const needs = parseFlags(more, lines.project ?? lines.folder);
+    const placed = words.map((word) => inProject(word, lines));
+    const shell = shellLines(lines.words({ words: placed, permissions, more: needs }), width);
+    page.push(...shell.map((line) => `  ${paint.cyan(line)}`));
+    page.push(...wrap(note, width - 6).map((line) => `      ${paint.dim(line)}`));
   }
-  lines.push("", paint.bold("Usage"), `  ${command.usage}${usageTail(command)}`);
+  const usage = `${lines.line({ permissions })}${usageTail(command)}`;
+  page.push("", paint.bold("Usage"), ...indented(usage, 2, width));
   const positionals = Object.entries(command.positionals)
     .map(([key, option]): Row => [positionalName(key, option), meaning(option)]);
-  lines.push(...section("Arguments", positionals, paint, width));
+  page.push(...section("Arguments", positionals, paint, width));
   for (const [heading, table] of headings({ ...command.options, ...everyCommand })) {
     const rows = table.map(([key, option]): Row => [leftSide(key, option), meaning(option)]);
-    lines.push(...section(heading, rows, paint, width));
+    page.push(...section(heading, rows, paint, width));
   }
-  return `${lines.join("\n")}\n`;
+  return `${page.join("\n")}\n`;
+}
+
+/** Paths of examples are the project's, wherever the user stands. */
+function inProject(word: Word, lines: CommandLines): Word {
+  if (typeof word === "string" || lines.project === undefined) return word;
+  return lines.short(join(lines.project, word.path));
+}
+
+/** A command that a shell reads as one, however narrow: broken before options, by backslashes. */
+function shellLines(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const [k, word] of words.entries()) {
+    const next = words[k + 1] ?? "-";
+    // An option stays beside its value.
+    const pair = word.startsWith("-") && !next.startsWith("-") ? next.length + 1 : 0;
+    const isLast = k === words.length - 1;
+    // Two columns before the line, two for a backslash after it.
+    const room = width - 2 - (isLast ? 0 : 2) - quote(word).length - 1 - pair;
+    const isValue = k > 0 && words[k - 1].startsWith("-") && !word.startsWith("-");
+    if (line.trim() !== "" && line.length > room && !isValue) {
+      lines.push(`${line} \\`);
+      line = `    ${quote(word)}`;
+    } else line = line === "" ? quote(word) : `${line} ${quote(word)}`;
+  }
+  return [...lines, line];
+}
+
+function indented(text: string, indent: number, width: number): string[] {
+  return wrap(text, width - indent).map((line) => " ".repeat(indent) + line);
 }
 
 function usageTail(command: AnyCommand): string {
@@ -75,10 +124,13 @@ function meaning(option: Option<unknown>): string {
 
 function section(heading: string, rows: readonly Row[], paint: Palette, width: number): string[] {
   if (rows.length === 0) return [];
-  const lines = ["", paint.bold(heading)];
+  const lines = ["", paint.bold(heading)], isNarrow = width < twoSides;
   for (const [left, right] of rows) {
-    const wrapped = wrap(right, Math.max(30, width - leftWidth - 4));
-    const isLong = left.length > leftWidth;
+    if (isNarrow) {
+      lines.push(`  ${left}`, ...indented(right, 6, width));
+      continue;
+    }
+    const wrapped = wrap(right, width - leftWidth - 4), isLong = left.length > leftWidth;
     if (isLong) lines.push(`  ${left}`);
     wrapped.forEach((text, at) => {
       const side = at === 0 && !isLong ? left : "";
@@ -92,7 +144,8 @@ function section(heading: string, rows: readonly Row[], paint: Palette, width: n
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  const words = text.split(" ").flatMap((w) => w.length > width ? w.split(glue) : [w]);
+  for (const word of words) {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;

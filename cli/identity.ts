@@ -1,4 +1,4 @@
-/** Name and version, as commands print them; the version is the one in `deno.json`. */
+/** Name, version and tasks, as commands print them: those in `deno.json`. */
 import config from "../deno.json" with { type: "json" };
 
 /** Version of Fovea. */
@@ -6,3 +6,10 @@ export const version: string = config.version;
 
 /** `Fovea 0.1.0`. */
 export const fovea = `Fovea ${version}`;
+
+/** The command lines of the tasks, by their names. */
+export const tasks: ReadonlyMap<string, string> = new Map(
+  Object.entries(config.tasks).flatMap(([name, task]) =>
+    typeof task !== "string" && "command" in task ? [[name, task.command] as const] : []
+  ),
+);

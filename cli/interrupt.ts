@@ -1,8 +1,10 @@
 /**
- * Ctrl-C and SIGTERM: the first asks the work to finish its step and save, a second one ends the
- * process at once. Listening needs no permission and does not keep the process alive.
+ * Ctrl-C, SIGTERM and a terminal that is closed: the first asks the work to finish its step and
+ * save, a second one ends the process at once. Listening needs no permission and does not keep the
+ * process alive.
  */
 
+import { Turns } from "../train/turns.ts";
 import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 
 /**
@@ -10,8 +12,6 @@ import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
  * both pass it on, a millisecond apart.
  */
 const sameKeyMs = 300;
-/** How long work may run before the event loop gets a turn, without which no signal is seen. */
-const turnMs = 50;
 
 /**
  * Listens while its block runs:
@@ -30,15 +30,19 @@ export class Interrupt {
   readonly #listeners: (readonly [Deno.Signal, () => void])[] = [];
   readonly #onFirst: () => void;
   #code: ExitCode | undefined;
-  #firstAtMs = 0;
-  #turnAtMs = performance.now();
+  readonly #turns = new Turns();
 
   /** @param settings `onFirst` tells the user that the first signal was heard */
   constructor(settings: { readonly onFirst?: () => void } = {}) {
     this.#onFirst = settings.onFirst ?? (() => {});
     this.#listen("SIGINT", exitCodes.interrupted);
-    // Windows knows no SIGTERM.
-    if (Deno.build.os !== "windows") this.#listen("SIGTERM", exitCodes.terminated);
+    // Windows knows neither of these.
+    if (Deno.build.os === "windows") return;
+    this.#listen("SIGTERM", exitCodes.terminated);
+    // `nohup` means a signal to be ignored that listening would bring back. Deno does not tell, but
+    // nohup leaves no output on a terminal.
+    const isWatched = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
+    if (isWatched) this.#listen("SIGHUP", exitCodes.hungUp);
   }
 
   /** Whether a signal has come. */
@@ -46,7 +50,7 @@ export class Interrupt {
     return this.#code !== undefined;
   }
 
-  /** The exit code to end with: 130 or 143 once a signal has come. */
+  /** The exit code to end with: 130, 143 or 129 once a signal has come. */
   get code(): ExitCode | undefined {
     return this.#code;
   }
@@ -61,11 +65,7 @@ export class Interrupt {
    * at most, for signals are heard only there.
    */
   async check(): Promise<boolean> {
-    const now = performance.now();
-    if (now - this.#turnAtMs >= turnMs) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      this.#turnAtMs = performance.now();
-    }
+    await this.#turns.give();
     return this.isRequested;
   }
 
@@ -82,14 +82,11 @@ export class Interrupt {
   }
 
   #hear(code: ExitCode): void {
-    const now = performance.now();
-    if (this.#code === undefined) {
-      this.#code = code;
-      this.#firstAtMs = now;
-      this.#onFirst();
-      this.#controller.abort(new ExitError(code, "Cannot go on: it was interrupted"));
-    } else if (now - this.#firstAtMs > sameKeyMs) {
-      Deno.exit(code);
-    }
+    if (this.#code !== undefined) return;
+    this.#code = code;
+    this.#onFirst();
+    // Then the system ends the process, however busy it is: nothing here need be heard for that.
+    setTimeout(() => this[Symbol.dispose](), sameKeyMs);
+    this.#controller.abort(new ExitError(code, "Cannot go on: it was interrupted"));
   }
 }

@@ -14,6 +14,8 @@ export const everyCommand = group("Every command", {
 
 /** A command line as understood. */
 export interface Parsed<O extends OptionTable, P extends OptionTable> extends Input<O, P> {
+  /** Texts of the options that were given, by their keys; of several the last. */
+  readonly given: ReadonlyMap<string, string>;
   /** Values of the options every command has. */
   readonly every: Values<typeof everyCommand>;
 }
@@ -32,22 +34,41 @@ interface Words {
  * positional arguments that begin with a dash. Of an option given twice the last counts, so that
  * one added behind a task's own overrides it.
  *
+ * @param help the command that prints the help page, for the hint of an error
  * @throws {UsageError} naming the option, what was found and what it takes
  */
 export function parseArguments<O extends OptionTable, P extends OptionTable>(
   command: Command<O, P>,
   args: readonly string[],
+  help: string = "--help",
 ): Parsed<O, P> {
-  const complain = complainer(command);
+  const complain = complainer(command, help);
   const words = sortWords({ ...command.options, ...everyCommand }, args, complain);
   const every = readValues(everyCommand, words.given, undefined, complain);
   // A shell without $INIT_CWD passes an empty text.
   const base = every.base || undefined;
   return {
+    given: new Map([...words.given].map(([key, texts]) => [key, texts[texts.length - 1]])),
     every: { ...every, base },
     options: readValues(command.options, words.given, base, complain),
     positionals: readPositionals(command.positionals, words.positionals, base, complain),
   };
+}
+
+/** Options that were given, as words again: those of the table whose key is kept. */
+export function givenWords(
+  table: OptionTable,
+  given: ReadonlyMap<string, string>,
+  keep: (key: string) => boolean,
+): string[] {
+  return [...given].flatMap(([key, text]) => {
+    const name = optionName(key), option = table[key];
+    if (option === undefined || !keep(key)) return [];
+    if (option.valueName !== "") {
+      return looksLikeOption(text) ? [`${name}=${text}`] : [name, text];
+    }
+    return [text === "true" ? name : name.replace("--", "--no-")];
+  });
 }
 
 /** Whether help is asked for: looked at first, so that it comes however wrong the rest is. */
@@ -63,10 +84,10 @@ export function optionWords(args: readonly string[]): readonly string[] {
 
 type Complain = (message: string) => UsageError;
 
-function complainer(command: { readonly name: string; readonly usage: string }): Complain {
+function complainer(command: { readonly name: string }, help: string): Complain {
   return (message) =>
     new UsageError(`Cannot ${command.name}: ${message}`, {
-      hint: `${command.usage} --help lists every option`,
+      hint: `${help} lists every option`,
     });
 }
 

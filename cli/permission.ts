@@ -1,16 +1,8 @@
 /** A missing permission, and the exact command that grants it. */
 
-import { fromFileUrl, relative } from "./std.ts";
-
-/** How the running command was started. */
-export interface Invocation {
-  /** The entry file's `import.meta.url`. */
-  readonly url: string;
-  /** Words of the command line, as `Deno.args` has them. */
-  readonly args: readonly string[];
-  /** Flags the command needs for its usual work. */
-  readonly permissions: readonly string[];
-}
+import { resolve } from "node:path";
+import type { CommandLines } from "./command_lines.ts";
+import { parseFlags, type Permissions, withMore } from "./permission_flags.ts";
 
 /** What Deno says is missing. */
 export interface MissingPermission {
@@ -20,12 +12,32 @@ export interface MissingPermission {
   readonly target: string | undefined;
 }
 
+/** Raised where a permission was asked for and not given, before the work that needs it. */
+export class PermissionError extends Error {
+  override name = "PermissionError";
+  /** @param missing what was asked for */
+  constructor(readonly missing: MissingPermission) {
+    super(`the permission --allow-${missing.flag}=${missing.target} is missing`);
+  }
+}
+
+/**
+ * Asks for the permission to write into a folder, so that long work does not end at its first file.
+ *
+ * @throws {PermissionError} when it is not given
+ */
+export async function askToWrite(folder: string): Promise<void> {
+  const { state } = await Deno.permissions.request({ name: "write", path: folder });
+  if (state !== "granted") throw new PermissionError({ flag: "write", target: folder });
+}
+
 /**
  * The permission an error complains of, its causes included. Deno raises `NotCapable` from its
  * own functions and a plain `TypeError` from imports and workers, with one and the same sentence.
  */
 export function missingPermission(error: unknown): MissingPermission | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof PermissionError) return at.missing;
     const match = /^Requires .+? access(?: to (.+?))?, run again with the --allow-([a-z]+) flag/s
       .exec(at.message);
     if (match === null) continue;
@@ -37,54 +49,43 @@ export function missingPermission(error: unknown): MissingPermission | undefined
 }
 
 /** The command line again, with the missing permission beside those it had or needs. */
-export function rerunLine(missing: MissingPermission, invocation: Invocation): string {
-  const flags = permissionFlags(missing, invocation.permissions).map(quote);
-  const args = withoutBase(invocation.args).map(quote);
-  return [`${denoCommand()} run`, ...flags, quote(entryName(invocation.url)), ...args].join(" ");
+export function rerunLine(
+  missing: MissingPermission,
+  lines: CommandLines,
+  permissions: readonly string[],
+): string {
+  const needed = lines.taskPermissions() ?? parseFlags(permissions, lines.folder);
+  const { flag, target } = missing, value = target === undefined ? [] : [target];
+  const asked = new Map([[flag, isOfPaths(flag) ? value.map((path) => resolve(path)) : value]]);
+  const more = withMore(withMore(needed, granted(lines)), asked);
+  return lines.line({ words: lines.typed, permissions: [], more });
 }
 
-function permissionFlags(missing: MissingPermission, needed: readonly string[]): string[] {
-  const values = new Map<string, string>();
-  for (const flag of needed) {
-    const [name, value = ""] = flag.replace("--allow-", "").split("=");
-    values.set(name, value);
+/** Whether a permission is for paths. */
+export function isOfPaths(flag: string): flag is "read" | "write" {
+  return flag === "read" || flag === "write";
+}
+
+/**
+ * What this process may do. Deno tells no list, so it is asked one by one: for all of a kind, then
+ * for the paths that were typed and the hosts that tasks name.
+ */
+function granted(lines: CommandLines): Permissions {
+  const found = new Map<string, string[]>();
+  for (const name of ["read", "write", "net", "env", "run", "sys", "ffi"] as const) {
+    if (isGranted({ name })) found.set(name, []);
   }
-  for (const name of grantedPermissions()) values.set(name, "");
-  const known = values.get(missing.flag);
-  // A flag without a value allows everything already; it was left out of the command line.
-  if (known === undefined) values.set(missing.flag, missing.target ?? "");
-  else if (known !== "") {
-    values.set(missing.flag, missing.target === undefined ? "" : `${known},${missing.target}`);
+  const words = lines.typed.map((word) => word.replace(/^-[^=]*=?/, "")).filter(Boolean);
+  const paths = [lines.folder, ...words.map((word) => resolve(lines.folder, word))];
+  for (const name of ["read", "write"] as const) {
+    const allowed = paths.filter((path) => isGranted({ name, path }));
+    if (!found.has(name) && allowed.length > 0) found.set(name, allowed);
   }
-  return [...values].map(([name, value]) => `--allow-${name}${value === "" ? "" : `=${value}`}`);
+  const hosts = [...lines.hosts].filter((host) => isGranted({ name: "net", host }));
+  if (!found.has("net") && hosts.length > 0) found.set("net", hosts);
+  return found;
 }
 
-/** Permissions granted without a limit; those limited to some paths cannot be listed. */
-function grantedPermissions(): string[] {
-  const names = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
-  return names.filter((name) => Deno.permissions.querySync({ name }).state === "granted");
-}
-
-/** How this Deno was started: one that npm installed is no command of its own. */
-function denoCommand(): string {
-  return /[\\/]node_modules[\\/]/.test(Deno.execPath()) ? "npx deno" : "deno";
-}
-
-/** The entry file as one would type it here. */
-function entryName(url: string): string {
-  if (!url.startsWith("file:")) return url;
-  const path = fromFileUrl(url);
-  const here = relative(Deno.cwd(), path);
-  return here.startsWith("..") ? path : here;
-}
-
-/** Tasks pass the user's folder; a person who runs the file needs no such word. */
-function withoutBase(args: readonly string[]): readonly string[] {
-  const at = args.indexOf("--base");
-  return at < 0 ? args : [...args.slice(0, at), ...args.slice(at + 2)];
-}
-
-/** The word as a POSIX shell must be given it. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
 }

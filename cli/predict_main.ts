@@ -7,22 +7,28 @@ import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatPercent } from "./format.ts";
 import { group, integer, path, rest } from "./options.ts";
+import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 import { findWeights } from "./weights_file.ts";
 import { weightsOption } from "./weights_option.ts";
+
+/** Pictures that come with the project. */
+const pictures = ["examples/pictures/bag.png", "examples/pictures/ankle_boot.png"];
 
 /** The command. */
 export const command = defineCommand({
   name: "predict",
   summary: "Say what is on pictures",
   examples: [
-    { line: "deno run cli/predict.ts img.png", note: "with the newest run's weights, or built-in" },
     {
-      line: "deno task predict --weights runs/…/best.safetensors *.jpg",
-      note: "with weights given",
+      words: [{ path: "examples/pictures/ankle_boot.png" }],
+      note: "with the newest run's best weights, or built-in ones",
+    },
+    {
+      words: ["--top", "3", "--json", ...pictures.map((path) => ({ path }))],
+      note: "several pictures, as data",
     },
   ],
-  usage: "deno task predict",
   permissions: ["--allow-read"],
   positionals: {
     images: rest(path({ help: "PNG or JPEG files", valueName: "IMAGE" }), { min: 1 }),
@@ -35,18 +41,18 @@ export const command = defineCommand({
     device: machineOptions.device,
     ...outputOptions,
   },
-  run: async ({ options, positionals }, { out, err }): Promise<void> => {
-    const { checkpoint, origin } = await findWeights(options.weights);
+  run: async ({ options, positionals }, { out, err, lines }): Promise<void> => {
+    const { checkpoint, origin } = await findWeights(options.weights, lines);
     const { device } = await chooseDevice(options.device);
     using _device = device;
     using predictor = await Predictor.create(device, checkpoint);
-    if (!options.json) err.line(err.paint.dim(`${checkpoint.model.name}, ${origin}`));
+    if (!options.json) err.line(err.paint.dim(printable(`${checkpoint.model.name}, ${origin}`)));
     for (const file of positionals.images) {
       const image = decodeImage(await readFile("read the picture", file), { file });
       const predictions = await predictor.predict(image, options.top);
       if (options.json) {
-        out.line(JSON.stringify({ image: file, weights: checkpoint.file, predictions }));
-      } else show(out, file, predictions);
+        out.line(jsonLine({ image: file, weights: checkpoint.file, predictions }));
+      } else show(out, lines.path(file), predictions);
     }
   },
 });
@@ -55,11 +61,12 @@ export const command = defineCommand({
 const barWidth = 24;
 
 function show(out: Terminal, file: string, guesses: readonly Guess[]): void {
-  const width = Math.max(...guesses.map((g) => g.label.length));
-  out.line(out.paint.bold(file));
-  for (const { label, probability } of guesses) {
+  const rows = guesses.map(({ label, probability }) => ({ name: printable(label), probability }));
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  out.line(out.paint.bold(printable(file)));
+  for (const { name, probability } of rows) {
     const bar = "█".repeat(Math.round(barWidth * probability));
     const percent = formatPercent(probability).padStart(7);
-    out.line(`  ${label.padEnd(width)}  ${percent}  ${out.paint.cyan(bar)}`.trimEnd());
+    out.line(`  ${name.padEnd(width)}  ${percent}  ${out.paint.cyan(bar)}`.trimEnd());
   }
 }

@@ -9,6 +9,7 @@ const verbs: { readonly [operation: string]: string } = {
   lstat: "read",
   realpath: "read",
   writefile: "write",
+  write: "write",
   mkdir: "make",
   remove: "remove",
   rename: "rename",
@@ -36,7 +37,7 @@ const reasons: { readonly [code: string]: string } = {
  * `Cannot read cats/7.jpg: there is no such file or folder`; `undefined` for any other error.
  */
 export function systemSentence(error: Error, commandName: string): string | undefined {
-  const match = /^(.+?) \(os error \d+\)(?:: (\w+) '(.*)')?/s.exec(error.message);
+  const match = /^(.+?) \(os error \d+\)(?:: (\w+) '(.*?)'(?: -> '.*')?$)?/s.exec(error.message);
   if (match === null) return undefined;
   const [, said, operation, path] = match;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";

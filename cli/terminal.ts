@@ -3,6 +3,8 @@
  * colours. None of it asks for a permission; the usual colour libraries read the environment.
  */
 
+import { withPlace } from "../data/files.ts";
+
 /** Puts colour around a text, or leaves it as it is. */
 export type Paint = (text: string) => string;
 
@@ -77,8 +79,9 @@ export function terminalOver(
 
 /** Standard output (data) or standard error (people). */
 export function openTerminal(stream: "stdout" | "stderr"): Terminal {
-  const isTerminal = Deno[stream].isTerminal();
-  return terminalOver((text) => writeAll(stream, text), {
+  // A dumb terminal shows escapes as text; bars are for others.
+  const isTerminal = Deno[stream].isTerminal() && !isDumb();
+  return terminalOver(stream === "stdout" ? writeData : writeNotes, {
     isTerminal,
     isColoured: isTerminal && !Deno.noColor,
     width: () => {
@@ -91,18 +94,38 @@ export function openTerminal(stream: "stdout" | "stderr"): Terminal {
   });
 }
 
-function writeAll(stream: "stdout" | "stderr", text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) {
-    at += Deno[stream].writeSync(bytes.subarray(at));
+/** Whether TERM says so. It is read where that is allowed, as in tasks; nobody is asked for it. */
+function isDumb(): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "TERM" });
+  return state === "granted" && Deno.env.get("TERM") === "dumb";
+}
+
+function writeData(text: string): void {
+  try {
+    writeAll("stdout", text);
+  } catch (error) {
+    throw withPlace(error, "write", "standard output");
   }
 }
 
-/** Shows control characters, which a file's name may carry, instead of obeying them. */
-export function printable(text: string): string {
-  return text.replace(
-    // deno-lint-ignore no-control-regex
-    /[\x00-\x1f\x7f-\x9f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+/** What cannot be told to people is no reason to stop working, unless the reader has gone. */
+function writeNotes(text: string): void {
+  try {
+    writeAll("stderr", text);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+  }
+}
+
+function writeAll(stream: "stdout" | "stderr", text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += Deno[stream].writeSync(bytes.subarray(at));
+    } catch (error) {
+      // Another process that shares the stream, such as npx, may have set it so.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
 }

@@ -1,4 +1,6 @@
 /** Train a model: data set, device, run folder, progress, summary. */
+import { resolve } from "node:path";
+import { checkBatches } from "../data/batches.ts";
 import { models } from "../models/models.ts";
 import { initialWeights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
@@ -11,6 +13,7 @@ import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 import { formatCount } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
 import { bytes, group, integer, path } from "./options.ts";
+import { askToWrite } from "./permission.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
 import { TrainingReport } from "./train_report.ts";
 import { dataOptions, recipeOptions } from "./training_options.ts";
@@ -21,14 +24,14 @@ export const command = defineCommand({
   name: "train",
   summary: "Train a model and leave its weights in a run folder",
   examples: [
-    { line: "deno task train", note: "the tutorial's CNN on built-in images, under a minute" },
+    { words: [], note: "the tutorial's CNN on built-in images, under a minute" },
     {
-      line: "deno task train --dataset cifar10 --data-dir cifar --epochs 2",
+      words: ["--dataset", "cifar10", "--data-dir", { path: "datasets/cifar10" }, "--download"],
+      more: ["--allow-write=datasets", "--allow-net=www.cs.toronto.edu"],
       note: "on CIFAR-10, as the tutorial does",
     },
-    { line: "deno task train --resume runs/…", note: "goes on with a run" },
+    { words: ["--epochs", "3", "--optimizer", "adam", "--lr", "0.001"], note: "another recipe" },
   ],
-  usage: "deno task train",
   permissions: ["--allow-read", "--allow-write=runs"],
   positionals: {},
   options: {
@@ -52,6 +55,8 @@ export const command = defineCommand({
   },
   run: async ({ options }, context): Promise<ExitCode | void> => {
     const plan = await planTraining(options, context);
+    const root = options.runs ?? "runs";
+    await askToWrite(plan.resume?.path ?? root);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
     const report = new TrainingReport(context, plan, options.json);
@@ -68,7 +73,10 @@ export const command = defineCommand({
       readingMs: context.err.isTerminal ? 100 : 250,
       onProgress: (done, total) => report.compiling(done, total),
     });
-    using folder = await openFolder(plan, options.runs ?? "runs");
+    const { train, test } = plan.dataset, imageSize = model.inputSize;
+    checkBatches(train, { ...plan.recipe, imageSize, last: "drop" });
+    checkBatches(test, { batchSize: 1, imageSize, last: "pad" });
+    using folder = await openFolder(plan, root);
     const run = await openRun(plan, trainer, folder, report);
     report.planned(trainer, run.folder.path);
     return await trainToEnd(run, report);
@@ -90,7 +98,9 @@ async function openRun(
   report: TrainingReport,
 ): Promise<Run> {
   const { weights, dataset, device: { name: device } } = trainer.options;
-  const now = new Date().toISOString(), common = { version, device, dataDir, recipe };
+  // As seen from anywhere: the run may be resumed from another folder.
+  const place = dataDir && resolve(dataDir);
+  const now = new Date().toISOString(), common = { version, device, recipe, dataDir: place };
   if (resume) {
     const config = { ...resume.config, ...common, resumed: now };
     return await Run.resume(trainer, folder, config, (text) => report.note(text));
@@ -117,7 +127,7 @@ async function trainToEnd(run: Run, report: TrainingReport): Promise<ExitCode> {
   }
   if (interrupt.code !== undefined) {
     const step = formatCount(run.trainer.step.steps);
-    report.note(`saved after step ${step}; deno task train --resume ${run.folder.path} goes on`);
+    report.note(`saved after step ${step}; ${report.resumeLine(run)} goes on`);
     return interrupt.code;
   }
   report.end(run);
@@ -138,6 +148,6 @@ async function trainUntil(interrupt: Interrupt, run: Run, report: TrainingReport
 
 function diverged(error: DivergedError, run: Run): ExitError {
   return new ExitError(exitCodes.diverged, error.message, {
-    hint: `try --lr ${run.trainer.options.recipe.lr / 10}`,
+    hint: `try --lr ${Number((run.trainer.options.recipe.lr / 10).toPrecision(3))}`,
   });
 }

@@ -1,9 +1,11 @@
 /** What `train` tells while it works: where, what, how far, and what to do next. */
+import { join, resolve } from "node:path";
 import type { Device } from "../core/device.ts";
 import type { Run } from "../train/run.ts";
 import type { FitEvent, Trainer } from "../train/trainer.ts";
 import type { TrainingStep } from "../train/training_step.ts";
 import type { Context } from "./command.ts";
+import type { Word } from "./command_lines.ts";
 import {
   formatBytes,
   formatCount,
@@ -13,11 +15,17 @@ import {
   formatRate,
 } from "./format.ts";
 import { fovea } from "./identity.ts";
+import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import type { TrainingPlan } from "./train_plan.ts";
 
 /** Kernels worth a line: fewer are made before anybody would read it. */
 const manyKernels = 20;
+
+/** Options that say which run is meant. */
+const runKeys: ReadonlySet<string> = new Set(["runs", "resume"]);
+/** Options of this machine and this time, which a run's configuration does not hold. */
+const machineKeys: ReadonlySet<string> = new Set(["device", "maxMemory", "logEvery", "json"]);
 
 /** Writes the report of one run. */
 export class TrainingReport {
@@ -70,7 +78,7 @@ export class TrainingReport {
         `${formatBytes(schedule.unsharedBytes)} if none were shared`,
     );
     if (step.microBatch < step.batchSize) err.line(cutNote(step));
-    err.line(`run     ${folder}`);
+    err.line(`run     ${printable(this.context.lines.path(folder))}`);
     const { epoch, batch } = trainer.position;
     if (epoch > 0 || batch > 0) err.line(`resume  at batch ${batch} of epoch ${epoch + 1}`);
   }
@@ -116,20 +124,39 @@ export class TrainingReport {
           `(top 5 ${formatPercent(test.top5)}), ${formatDuration(seconds)} in all`,
       );
     }
-    err.line(`try     deno task predict ${this.#predictArguments(run)}`);
+    err.line(`try     ${this.#nextLine(run.folder.file("best"))}`);
     if (!this.json) return;
-    out.line(JSON.stringify({
+    out.line(jsonLine({
       test_accuracy: test?.top1,
       seconds,
       images_per_second: rate,
-      run: path,
+      run: this.context.lines.path(path),
     }));
   }
 
-  #predictArguments(run: Run): string {
-    const isFashion = this.plan.dataset.name.startsWith("fashion");
-    const picture = isFashion ? "examples/pictures/ankle_boot.png" : "PICTURE.png";
-    return `--weights ${run.folder.file("best")} ${picture}`;
+  /** The command that goes on with a run that was stopped. */
+  resumeLine({ folder }: Run): string {
+    const { lines, given } = this.context, { resume } = this.plan;
+    // What the run's configuration does not hold is said again.
+    const words = given((key) => resume ? !runKeys.has(key) : machineKeys.has(key));
+    return lines.line({
+      words: [...words, "--resume", { path: folder.path }],
+      permissions: ["--allow-read"],
+      more: new Map([["write", [resolve(folder.path)]]]),
+    });
+  }
+
+  /** What to do with the weights: look at a picture, where there is one of the kind. */
+  #nextLine(weights: string): string {
+    const { lines } = this.context, { dataset, dataDir } = this.plan;
+    const words: Word[] = ["--weights", { path: weights }], permissions = ["--allow-read"];
+    if (dataset.name.startsWith("fashion") && lines.project !== undefined) {
+      words.push(lines.short(join(lines.project, "examples/pictures/ankle_boot.png")));
+      return lines.line({ name: "predict", words, permissions });
+    }
+    words.push("--dataset", dataset.name);
+    if (dataDir !== undefined) words.push("--data-dir", { path: dataDir });
+    return lines.line({ name: "evaluate", words, permissions });
   }
 }
 

@@ -56,7 +56,16 @@ export function batchCount(n: number, batchSize: number, last: "drop" | "pad"): 
   return last === "drop" ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
 
-function check(split: Split, { batchSize, imageSize, last, startBatch = 0 }: BatchOptions): void {
+/**
+ * Asks that the split can be gone through so, before anything is done for it.
+ *
+ * @throws {ShapeError} when the images are larger than the square
+ * @throws {UsageError} when they do not fill one batch
+ */
+export function checkBatches(
+  split: Split,
+  { batchSize, imageSize, last, startBatch = 0 }: BatchOptions,
+): void {
   const { size, width, height } = split;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`Cannot make batches of ${batchSize} images, 1 or more are wanted`);
@@ -116,7 +125,7 @@ function place(
  * @throws {UsageError} when no batch can be filled, or `startBatch` is beyond the epoch
  */
 export function batches(split: Split, options: BatchOptions): Generator<Batch, void, void> {
-  check(split, options); // at the call, not at the first batch
+  checkBatches(split, options); // at the call, not at the first batch
   return generate(split, options);
 }
 

@@ -75,9 +75,15 @@ export class RunFolder implements Disposable {
     await writeWhole("save the run", this.file(name), bytes);
   }
 
-  /** Gives the folder back to others. */
+  /** Gives the folder back to others; a run that could not be begun leaves none. */
   [Symbol.dispose](): void {
     this.lock.release(this.path);
+    if (!this.path.endsWith(unborn)) return;
+    try {
+      Deno.removeSync(this.path, { recursive: true });
+    } catch {
+      // Only ever an empty shell; what kept the run from being begun is told instead.
+    }
   }
 }
 

@@ -38,11 +38,9 @@ Deno.test("exit codes: npm's -- behind a task is forgiven", async () => {
 Deno.test("exit codes: an unknown option is 2, and names the right one", async () => {
   const { code, err } = await runDemo(["--step", "3"]);
   assert.equal(code, 2);
-  assert.equal(
-    err,
-    "error: Cannot demonstrate: unknown option --step; did you mean --steps?\n" +
-      "hint: deno task demo --help lists every option\n",
-  );
+  const [error, hint] = err.split("\n");
+  assert.equal(error, "error: Cannot demonstrate: unknown option --step; did you mean --steps?");
+  assert.match(hint, /^hint: .*deno run tests\/cli\/fixtures\/demo\.ts --help lists every option$/);
 });
 
 Deno.test("exit codes: an internal error hides its stack unless asked for", async () => {
@@ -97,9 +95,10 @@ Deno.test("exit codes: a missing permission is 2, and its command grants it", as
     error,
     "error: Cannot demonstrate: Deno was not given the permission to read cli/std.ts",
   );
-  const match = /^hint: run (npx )?deno run (.*) (\S+demo\.ts) --ending read cli\/std\.ts$/.exec(
-    hint,
-  );
+  const match = /^hint: run (npx )?deno run (.*) (\S+demo\.ts) --ending read cli\/std\.ts$/
+    .exec(
+      hint,
+    );
   assert(match !== null, hint);
   const again = await runDemo(["--ending", "read", "cli/std.ts"], match[2].split(" "));
   assert.deepEqual(again, { code: 0, out: "", err: "" });

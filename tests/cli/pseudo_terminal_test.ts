@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { quote } from "../../cli/permission.ts";
+import { quote } from "../../cli/shell.ts";
 import { demoWords, root } from "./fixtures/run_demo.ts";
 
 /** Whether there is util-linux's `script`, which runs a command under a pseudo-terminal. */

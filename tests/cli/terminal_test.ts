@@ -10,7 +10,8 @@ import {
   formatRate,
 } from "../../cli/format.ts";
 import { Progress, type ProgressReading } from "../../cli/progress.ts";
-import { palette, printable, terminalOver } from "../../cli/terminal.ts";
+import { isPrintable, jsonLine, printable } from "../../cli/printable.ts";
+import { palette, terminalOver } from "../../cli/terminal.ts";
 
 /** A terminal that remembers, and a clock to turn. */
 function stage(isTerminal: boolean, columns = 80) {
@@ -116,11 +117,32 @@ Deno.test("format: numbers read as people write them", () => {
   assert.equal(formatBytes(134217728), "134 MB");
 });
 
-Deno.test("terminal: colours can be off, and hostile names are shown, not obeyed", () => {
+Deno.test("terminal: colours can be off", () => {
   assert.equal(palette(false).red("x"), "x");
   assert.equal(palette(true).red("x"), "\x1b[31mx\x1b[39m");
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-    assert(!/\p{Cc}/u.test(printable(text)));
+});
+
+/** Any text, rich in what a terminal would obey. */
+const hostile = fc.array(
+  fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("\x1b[2J", "\x9b31m", "\r", "\u202e", "\u2066", "\u2028", "\ufeff", "\0", "'"),
+  ),
+).map((parts) => parts.join(""));
+
+Deno.test("printable: hostile names are shown, not obeyed", () => {
+  fc.assert(fc.property(hostile, (text) => {
+    assert(!/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u.test(printable(text)));
+    assert(isPrintable(printable(text)));
   }));
-  assert.equal(printable("größe 猫.png"), "größe 猫.png");
+  assert.equal(printable("größe 猫 👩‍🚀.png"), "größe 猫 👩‍🚀.png");
+  assert.equal(printable("a\x1b[31mb\u202egnp.exe"), "a\\x1b[31mb\\u202egnp.exe");
+});
+
+Deno.test("printable: JSON says the same with its own escapes", () => {
+  fc.assert(fc.property(hostile, (text) => {
+    const line = jsonLine({ text });
+    assert(isPrintable(line));
+    assert.deepEqual(JSON.parse(line), { text });
+  }));
 });

@@ -1,7 +1,7 @@
 /** Training on a person's terminal: Ctrl-C saves, resuming goes on, nothing is asked. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { quote } from "../../cli/permission.ts";
+import { quote } from "../../cli/shell.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { command, commandWords, lastObject, type Result, root, spawn } from "./processes.ts";
 

@@ -23,6 +23,9 @@ Deno.test("run folder: it has its name once it is published, and a number where 
     "2026-01-31-120000-net-data",
     "2026-01-31-120000-net-data-2",
   ]);
+  const third = await RunFolder.create(root.path, "net", "data", now);
+  third[Symbol.dispose]();
+  assert.equal((await namesIn(root.path)).length, 2, "what was never published is gone");
   assert.equal(first.path, join(root.path, "2026-01-31-120000-net-data"));
 });
 
