@@ -24,8 +24,8 @@ const instances = fc.record({
   const c = shape.at(-1)!;
   const inputs: InputSpec[] = [
     { shape, range: [center - 1, center + 1] },
-    { shape: [c], range: [0.5, 2] },
-    { shape: [c] },
+    { shape: [c], range: [0.5, 2], isOrdinary: true },
+    { shape: [c], isOrdinary: true },
   ];
   return { shape, eps, inputs, label: `[${shape}] around ${center}, eps ${eps}` };
 });
@@ -69,6 +69,7 @@ export const cases: readonly LawCase[] = [
       apply: ([x, gamma, beta]) => [batchNorm(x, gamma, beta, { eps }).y],
       reference: (given) => [reference(given, eps)[0]],
       differentiableIn: [0, 1, 2],
+      special: { large: false },
       tolerance: [5e-5, 5e-5],
     })),
   },
@@ -90,6 +91,7 @@ export const cases: readonly LawCase[] = [
         return [{ shape: x.shape, data }];
       },
       differentiableIn: [0, 1, 2, 3, 4],
+      special: { large: false },
     })),
     refuses: [
       { call: () => batchNormInference(x, v, v, wrong, v), message: /mean is \[5\]/ },
