@@ -217,6 +217,9 @@ fn main(@builtin(local_invocation_index) li: u32, @builtin(workgroup_id) group: 
   };
 }
 
+/** Rows that an invocation sums up before it adds: a long sum of squares in f32 loses digits. */
+const shortSum = 32;
+
 /** Sums by invocation, then over the rows of the workgroup, as a tree. */
 function walkText({ name, type, value }: Walk): string {
   const parts = `${name}_parts`;
@@ -225,9 +228,14 @@ function walkText({ name, type, value }: Walk): string {
   workgroupBarrier();`).join("");
   return `var own_${name} = ${type}();
   if (c < CHANNELS) {
-    for (var row = first + y; row < last; row += ${deep}u) {
-      let at = row * CHANNELS + c;
-      own_${name} += ${value};
+    for (var start = first + y; start < last; start += ${shortSum * deep}u) {
+      var some = ${type}();
+      let end = min(start + ${shortSum * deep}u, last);
+      for (var row = start; row < end; row += ${deep}u) {
+        let at = row * CHANNELS + c;
+        some += ${value};
+      }
+      own_${name} += some;
     }
   }
   ${parts}[li] = own_${name};

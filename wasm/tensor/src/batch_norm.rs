@@ -11,9 +11,12 @@ use wasm_bindgen::prelude::*;
 /// Floats of a chunk: 24 KiB.
 const CHUNK: usize = 6144;
 
+/// Rows that are summed up before they are added to others: long sums in f32 lose digits.
+const SHORT: usize = 16;
+
 /// Rows of a chunk and the number of chunks.
 pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
-    pool::split(rows, (CHUNK / c.max(1)).max(8), 4096)
+    pool::split(rows, (CHUNK / c.max(16)).max(8), 4096)
 }
 
 /// Statistics of a batch: `mean`, `var_unbiased` for the running estimate (biased for a single row),
@@ -138,12 +141,19 @@ unsafe fn moments_of<const N: usize>(
         }
         let center = sum.map(|s| f32x4_mul(s, share));
         let mut sum = [ZERO; N];
-        for row in 0..rows {
-            let v = load_n::<N>(x.add(row * c));
+        for first in (0..rows).step_by(SHORT) {
+            let (mut squares, mut off) = ([ZERO; N], [ZERO; N]);
+            for row in first..rows.min(first + SHORT) {
+                let v = load_n::<N>(x.add(row * c));
+                for j in 0..N {
+                    let d = f32x4_sub(v[j], center[j]);
+                    squares[j] = madd(d, d, squares[j]);
+                    off[j] = f32x4_add(off[j], d);
+                }
+            }
             for j in 0..N {
-                let d = f32x4_sub(v[j], center[j]);
-                sum[j] = madd(d, d, sum[j]);
-                slip[j] = f32x4_add(slip[j], d);
+                sum[j] = f32x4_add(sum[j], squares[j]);
+                slip[j] = f32x4_add(slip[j], off[j]);
             }
         }
         for j in 0..N {
