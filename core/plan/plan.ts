@@ -21,8 +21,8 @@ export class Plan implements Disposable {
   /** Throws when what the plan stands on is gone: its kernels would write into memory of others. */
   readonly #checkAlive: (action: string) => void;
   #closed = false;
-  /** Whether the last run came to its end, so that there is something to read. */
-  #ran = false;
+  /** Why there is nothing to read, unless the last run came to its end. */
+  #unread: string | undefined = "the plan never ran";
 
   private constructor(
     /** Where it runs. */
@@ -92,9 +92,13 @@ export class Plan implements Disposable {
     if (missing) {
       throw new ShapeError(`Cannot run: the input ${asLeaf(missing)!.label} was not given`);
     }
-    this.#ran = false;
-    this.executable.run();
-    this.#ran = true;
+    try {
+      this.executable.run();
+      this.#unread = undefined;
+    } catch (error) {
+      this.#unread = `its last run failed (${(error as Error).message})`;
+      throw error;
+    }
   }
 
   #feed(tensor: Tensor, data: Elements): void {
@@ -126,10 +130,8 @@ export class Plan implements Disposable {
   #checkRan(action: string): void {
     if (this.#closed) throw new DeviceError(`Cannot ${action}: the plan was closed`);
     this.#checkAlive(action);
-    if (this.#ran) return;
-    throw new UsageError(
-      `Cannot ${action}: the plan never ran or its last run failed, a run before is wanted`,
-    );
+    if (this.#unread === undefined) return;
+    throw new UsageError(`Cannot ${action}: ${this.#unread}, a run before is wanted`);
   }
 
   /** Steps, buffers, bytes and kernels as a table for people. */
