@@ -16,7 +16,7 @@ export type {
   KernelTime,
   Memory,
 } from "./backend.ts";
-export { dtypeOf, Plan, viewAs } from "./plan/plan.ts";
+export { checkElements, Plan, viewAs } from "./plan/plan.ts";
 
 /** Options of {@link Device.compile}. */
 export interface CompileOptions {

@@ -18,6 +18,23 @@ export interface Type {
 /** Bytes of one element of any {@link DType}. */
 export const elementBytes = 4;
 
+/** The class that holds elements of each type on the host. */
+export const arrayNames: Readonly<Record<DType, string>> = {
+  f32: "Float32Array",
+  i32: "Int32Array",
+  u32: "Uint32Array",
+};
+
+/** The element type of host data, or undefined where it is of no class that a device takes. */
+export function dtypeOf(data: unknown): DType | undefined {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Int32Array) return "i32";
+  return data instanceof Uint32Array ? "u32" : undefined;
+}
+
+/** Name of a value's class, for messages. */
+export const classOf = (value: unknown): string => value?.constructor.name ?? `${value}`;
+
 /** An `f32` type of the given shape. */
 export const f32 = (shape: Shape): Type => ({ shape, dtype: "f32" });
 

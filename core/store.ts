@@ -3,7 +3,7 @@
  * blocks, so that an optimiser is one kernel per block instead of one per tensor.
  */
 import type { Device, Elements, Memory } from "./device.ts";
-import { dtypeOf, viewAs } from "./device.ts";
+import { checkElements, viewAs } from "./device.ts";
 import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
 import { DeviceError, ShapeError } from "./errors.ts";
 import { elementBytes, show, sizeOf } from "./shape.ts";
@@ -104,12 +104,7 @@ export class Store implements Disposable {
    */
   write(variable: Tensor, data: Elements): void {
     const { memory, offset } = this.#find(variable, "write");
-    if (data.length !== sizeOf(variable.shape) || dtypeOf(data) !== variable.dtype) {
-      throw new ShapeError(
-        `Cannot write ${asLeaf(variable)!.label}: ${data.length} elements of ${dtypeOf(data)} ` +
-          `were given, ${show(variable.shape)} of ${variable.dtype} is wanted`,
-      );
-    }
+    checkElements(data, variable, `write ${asLeaf(variable)!.label}: it was given`);
     this.device.backend.write(memory, offset, data);
   }
 

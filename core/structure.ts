@@ -2,7 +2,18 @@
 import { constant } from "./expr.ts";
 import { applyOne, leafOp, type MapOp, type PackOp, type Tensor, type ViewOp } from "./graph.ts";
 import { ShapeError } from "./errors.ts";
-import { checkShape, type DType, f32, type Shape, show, sizeOf, type Type } from "./shape.ts";
+import {
+  arrayNames,
+  checkShape,
+  classOf,
+  type DType,
+  dtypeOf,
+  f32,
+  type Shape,
+  show,
+  sizeOf,
+  type Type,
+} from "./shape.ts";
 
 /**
  * A value that is given to the runs of a plan; a run without it keeps the one before.
@@ -30,14 +41,21 @@ export function variable(shape: Shape, label = "", dtype: DType = "f32"): Tensor
  * A tensor of given elements, uploaded once when a plan is compiled.
  *
  * @param shape defaults to a vector of all elements
- * @throws {ShapeError} when the number of elements is not that of the shape
+ * @throws {ShapeError} when the elements are of another class, or do not fill the shape
  */
 export function tensor(
   data: Float32Array | Int32Array | Uint32Array | readonly number[],
   shape: Shape = [data.length],
 ): Tensor {
-  const elements = Array.isArray(data) ? new Float32Array(data) : data;
-  if (!(ArrayBuffer.isView(elements))) throw new ShapeError("Cannot make a tensor: no elements");
+  type Elements = Exclude<typeof data, readonly number[]>;
+  const elements = Array.isArray(data) ? new Float32Array(data) : data as Elements;
+  const dtype = dtypeOf(elements);
+  if (!dtype) {
+    throw new ShapeError(
+      `Cannot make a tensor: its elements are in ${classOf(elements)}, ` +
+        `numbers or one of ${Object.values(arrayNames).join(", ")} are wanted`,
+    );
+  }
   checkShape("make a tensor", shape);
   if (elements.length !== sizeOf(shape)) {
     throw new ShapeError(
@@ -45,11 +63,6 @@ export function tensor(
         `${sizeOf(shape)} are wanted`,
     );
   }
-  const dtype = elements instanceof Float32Array
-    ? "f32"
-    : elements instanceof Int32Array
-    ? "i32"
-    : "u32";
   const type: Type = { shape, dtype };
   return applyOne(leafOp, [], { type, role: "constant", label: "constant", data: elements });
 }

@@ -11,7 +11,6 @@ import { maxGradProgram, meanGradProgram, type PoolGeometry, poolProgram } from 
 import {
   checkedPair,
   type Pair,
-  range,
   type WindowAttrs,
   windowAttrs,
   windowGeometry,
@@ -64,21 +63,30 @@ const words = (g: PoolGeometry): Operand => ({
   ],
 });
 
-/** How many places of each window along an axis lie in the image, or in the padded image. */
-function placesSeen(g: PoolGeometry, axis: 0 | 1, padded: boolean): number[] {
-  const [size, windows, taps, stride, dilation, before, after] = axis === 0
-    ? [g.h, g.oh, g.kh, g.sh, g.dh, g.pt, g.pb]
-    : [g.w, g.ow, g.kw, g.sw, g.dw, g.pl, g.pr];
+/** How many places of window i along an axis lie in the image, or in the padded image. */
+function placesSeen(g: PoolGeometry, axis: 0 | 1, padded: boolean): (i: number) => number {
+  const [size, taps, stride, dilation, before, after] = axis === 0
+    ? [g.h, g.kh, g.sh, g.dh, g.pt, g.pb]
+    : [g.w, g.kw, g.sw, g.dw, g.pl, g.pr];
   const from = padded ? -before : 0, to = padded ? size + after : size;
-  return range(windows).map((i) =>
-    range(taps).map((u) => i * stride - before + u * dilation).filter((at) => at >= from && at < to)
-      .length
-  );
+  return (i) => {
+    const first = i * stride - before;
+    const tapsBefore = (place: number): number =>
+      Math.min(taps, Math.max(0, Math.ceil((place - first) / dilation)));
+    return tapsBefore(to) - tapsBefore(from);
+  };
+}
+
+/** The first of so many windows of which something holds, or −1. No list is made: it may be long. */
+function firstWindow(windows: number, holds: (i: number) => boolean): number {
+  for (let i = 0; i < windows; i++) if (holds(i)) return i;
+  return -1;
 }
 
 function checkEveryWindowSees(action: string, x: Shape, g: PoolGeometry): void {
   for (const axis of [0, 1] as const) {
-    const empty = placesSeen(g, axis, false).indexOf(0);
+    const seen = placesSeen(g, axis, false);
+    const empty = firstWindow(axis === 0 ? g.oh : g.ow, (i) => seen(i) === 0);
     if (empty < 0) continue;
     throw new ShapeError(
       `Cannot ${action}: window ${empty} along axis ${axis + 1} of x ${
@@ -187,7 +195,10 @@ export function avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor {
   const result = applyOne(avgPoolOp, [x], attrs), g = poolGeometry("avgPool2d", x.shape, attrs);
   if (!padded) checkEveryWindowSees("avgPool2d", x.shape, g);
   const rows = placesSeen(g, 0, padded), columns = placesSeen(g, 1, padded);
-  if (rows.every((r) => r === g.kh) && columns.every((c) => c === g.kw)) return result;
-  const factors = rows.flatMap((r) => columns.map((c) => (g.kh * g.kw) / (r * c)));
+  const cutRow = firstWindow(g.oh, (i) => rows(i) !== g.kh);
+  if (cutRow < 0 && firstWindow(g.ow, (j) => columns(j) !== g.kw) < 0) return result;
+  const factors = Float32Array.from({ length: g.oh * g.ow }, (_, k) => {
+    return (g.kh * g.kw) / (rows(Math.floor(k / g.ow)) * columns(k % g.ow));
+  });
   return mul(result, tensor(factors, [g.oh, g.ow, 1]));
 }

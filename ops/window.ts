@@ -97,32 +97,46 @@ function checkedNumbers<T extends readonly number[]>(
   );
 }
 
-/** One axis: how many windows, and how far the first begins before the image. */
+/** Longest padded image or window along an axis: kernels add up a few such in 32 bits. */
+const maxExtent = 2 ** 30;
+
+/** Most windows: one value of each fills all that a 32-bit memory can hold. */
+const maxWindows = 2 ** 30;
+
+/** One axis: how many windows, how far the first begins before the image, and their steps. */
 interface Axis {
   readonly windows: number;
   readonly before: number;
   readonly after: number;
+  /** No longer than the padded image: one more moves no window. */
+  readonly stride: number;
+  /** 1 for a window of one place. */
+  readonly dilation: number;
 }
 
 function slide(size: number, kernel: number, attrs: WindowAttrs, axis: 0 | 1): Axis {
-  const stride = attrs.stride[axis], reach = attrs.dilation[axis] * (kernel - 1) + 1;
+  const dilation = kernel === 1 ? 1 : attrs.dilation[axis], reach = dilation * (kernel - 1) + 1;
+  const shorter = (padded: number): number => Math.min(attrs.stride[axis], padded);
   if (attrs.padding === "same") {
-    const windows = Math.ceil(size / stride);
+    const stride = shorter(size), windows = Math.ceil(size / stride);
     const total = Math.max(0, (windows - 1) * stride + reach - size);
-    return { windows, before: Math.floor(total / 2), after: Math.ceil(total / 2) };
+    const before = Math.floor(total / 2);
+    return { windows, before, after: total - before, stride, dilation };
   }
   const before = attrs.padding[axis], after = attrs.padding[axis + 2];
+  const stride = shorter(size + before + after);
   const room = size + before + after - reach, whole = Math.floor(room / stride) + 1;
   // As in PyTorch, one more window may end beyond the padded image if it begins before its end.
   const more = attrs.ceilMode && room % stride !== 0 && whole * stride < size + before;
-  return { windows: more ? whole + 1 : whole, before, after };
+  return { windows: more ? whole + 1 : whole, before, after, stride, dilation };
 }
 
 /**
  * How windows of a size lie on images.
  *
  * @param action for the message, with the layer: `conv2d at layer2.0.conv1`
- * @throws {ShapeError} when the padded images do not hold one window
+ * @throws {ShapeError} when the padded images do not hold one window, or are longer than kernels
+ *   can count
  */
 export function windowGeometry(
   action: string,
@@ -131,17 +145,30 @@ export function windowGeometry(
   attrs: WindowAttrs,
 ): WindowGeometry {
   const rows = slide(h, kh, attrs, 0), columns = slide(w, kw, attrs, 1);
+  const dh = rows.dilation, dw = columns.dilation;
+  const padded = [h + rows.before + rows.after, w + columns.before + columns.after];
+  const found = `images of ${h}x${w} padded to ${padded.join("x")}`;
   if (rows.windows < 1 || columns.windows < 1) {
-    const [dh, dw] = attrs.dilation;
     throw new ShapeError(
-      `Cannot ${action}: images of ${h}x${w} padded to ${h + rows.before + rows.after}x${
-        w + columns.before + columns.after
-      } do not hold a window, at least ${dh * (kh - 1) + 1}x${dw * (kw - 1) + 1} is wanted`,
+      `Cannot ${action}: ${found} do not hold a window, at least ${dh * (kh - 1) + 1}x${
+        dw * (kw - 1) + 1
+      } is wanted`,
     );
   }
-  const [sh, sw] = attrs.stride, [dh, dw] = attrs.dilation;
+  if (Math.max(...padded) > maxExtent) {
+    throw new ShapeError(
+      `Cannot ${action}: ${found} are too long, at most ${maxExtent} along an axis are wanted`,
+    );
+  }
+  if (n * rows.windows * columns.windows > maxWindows) {
+    throw new ShapeError(
+      `Cannot ${action}: ${found} hold ${n}x${rows.windows}x${columns.windows} windows, ` +
+        `at most ${maxWindows} are wanted`,
+    );
+  }
   return {
-    ...{ n, h, w, kh, kw, oh: rows.windows, ow: columns.windows, sh, sw, dh, dw },
+    ...{ n, h, w, kh, kw, oh: rows.windows, ow: columns.windows },
+    ...{ sh: rows.stride, sw: columns.stride, dh, dw },
     ...{ pt: rows.before, pl: columns.before, pb: rows.after, pr: columns.after },
   };
 }

@@ -7,7 +7,7 @@ import type {
   KernelTime,
   Memory,
 } from "../core/device.ts";
-import { DeviceError } from "../core/errors.ts";
+import { DeviceError, UsageError } from "../core/errors.ts";
 import type { Operand, Ref } from "../core/kernel.ts";
 import type { MacroStep, MapStep, Place, Step } from "../core/plan/steps.ts";
 import { mapProgram } from "./map_program.ts";
@@ -16,32 +16,61 @@ import { type TensorModule, tensorModule } from "./tensor.ts";
 /** Plans that touch fewer bytes a run than this stay on one thread: waking others costs more. */
 const threadBytes = 1 << 20;
 
+/** Most threads: no kernel has many more tasks, and each thread takes megabytes. */
+const maxThreads = 64;
+
+/** Kernels that take scratch before they do anything, so that a build can rehearse them. */
+const scratchKernels: ReadonlySet<string> = new Set([
+  "batch_norm_sums",
+  "batch_statistics",
+  "conv2d",
+  "conv2d_input_grad",
+  "conv2d_weight_grad",
+  "map",
+  "matmul",
+  "reduce",
+]);
+
 interface Block extends Memory {
   readonly address: number;
 }
 
 /** Options of {@link openWasm}. */
 export interface WasmOptions {
-  /** Threads that compute, this one included (default: one per core). */
+  /** Threads that compute, this one included: 1 to 64 (default: one per core, 64 at most). */
   readonly threads?: number;
 }
 
-/** Opens the CPU backend. It needs no permission. */
+/**
+ * Opens the CPU backend. It needs no permission.
+ *
+ * @throws {UsageError} when `threads` is no whole number from 1 to 64
+ * @throws {DeviceError} when the system does not give it the memory to begin with
+ */
 export function openWasm(options: WasmOptions = {}): Backend {
-  const threads = options.threads ?? navigator.hardwareConcurrency;
-  return new WasmBackend(tensorModule(), Math.max(1, threads));
+  const { threads = Math.min(navigator.hardwareConcurrency || 1, maxThreads) } = options;
+  if (!Number.isSafeInteger(threads) || threads < 1 || threads > maxThreads) {
+    throw new UsageError(
+      `Cannot open the CPU backend: threads is ${threads}, ` +
+        `a whole number from 1 to ${maxThreads} is wanted`,
+    );
+  }
+  return new WasmBackend(tensorModule(), threads);
 }
 
 class WasmBackend implements Backend {
   readonly kind = "wasm";
-  readonly name: string;
   readonly maxBuffers = Infinity;
   readonly maxBufferBytes = 2 ** 31;
   readonly #live = new Set<Block>();
 
-  constructor(readonly module: TensorModule, readonly threads: number) {
-    const count = module.threaded ? threads : 1;
-    this.name = `WASM with SIMD, ${count} thread${count === 1 ? "" : "s"}`;
+  constructor(readonly module: TensorModule, readonly threads: number) {}
+
+  get name(): string {
+    const { failures } = this.module.pool, wanted = this.module.threaded ? this.threads : 1;
+    const count = Math.max(1, wanted - failures.length);
+    const lost = count < wanted ? ` (${wanted - count} did not start: ${failures[0]})` : "";
+    return `WASM with SIMD, ${count} thread${count === 1 ? "" : "s"}${lost}`;
   }
 
   get liveBytes(): number {
@@ -62,11 +91,13 @@ class WasmBackend implements Backend {
   }
 
   write(memory: Memory, offset: number, data: Elements): void {
+    this.module.check("write");
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.module.bytesAt(this.#address(memory) + offset, bytes.length).set(bytes);
   }
 
   read(memory: Memory, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.module.check("read");
     const copy = new Uint8Array(bytes);
     copy.set(this.module.bytesAt(this.#address(memory) + offset, bytes));
     return Promise.resolve(copy.buffer);
@@ -77,6 +108,7 @@ class WasmBackend implements Backend {
     buffers: readonly Memory[],
     progress?: BuildProgress,
   ): Promise<Executable> {
+    this.module.check("build");
     const touched = steps.reduce((sum, s) => sum + bytesOf(s), 0);
     if (this.module.threaded && touched > threadBytes) this.module.pool.start(this.threads - 1);
     const at = (p: Place): number => this.#address(buffers[p.buffer]) + p.offset;
@@ -122,28 +154,28 @@ class WasmExecutable implements Executable {
   }
 
   run(): void {
-    let k = 0;
+    this.module.check("run");
+    for (let k = 0; k < this.#runs.length; k++) this.#runOne(k);
+  }
+
+  #runOne(k: number): void {
+    let short: unknown;
     try {
-      for (; k < this.#runs.length; k++) this.#runs[k]();
+      this.#runs[k]();
+      short = this.module.exports.workspace_short();
     } catch (cause) {
-      if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
-      // Kernels check nothing that the planner has checked; what is left is their scratch memory.
-      throw new DeviceError(
-        `Cannot run ${
-          this.kernels[k]
-        }: the module trapped, most likely out of its 4 GiB of memory; ` +
-          `a smaller batch is wanted`,
-        { cause },
-      );
+      throw this.module.trapped(`run ${this.kernels[k]}`, cause);
     }
+    if (short) throw this.module.shortage(`run ${this.kernels[k]}`, short as number);
   }
 
   profile(rounds: number): KernelTime[] {
+    this.module.check("run");
     const shortest = this.#runs.map(() => Infinity);
     for (let round = 0; round < rounds; round++) {
-      for (const [k, run] of this.#runs.entries()) {
+      for (const k of this.#runs.keys()) {
         const start = performance.now();
-        run();
+        this.#runOne(k);
         shortest[k] = Math.min(shortest[k], performance.now() - start);
       }
     }
@@ -183,8 +215,10 @@ class WasmExecutable implements Executable {
   #add(kernel: string, args: readonly number[], label = kernel): void {
     const run = this.module.exports[kernel];
     if (!run) throw new DeviceError(`Cannot build ${label}: the tensor module has no ${kernel}`);
-    this.#runs.push(() => void run(...args));
-    this.kernels.push(label === kernel ? kernel : `${kernel} for ${label}`);
+    const name = label === kernel ? kernel : `${kernel} for ${label}`;
+    if (scratchKernels.has(kernel)) this.module.reserve(kernel, args, name);
+    this.#runs.push(() => run(...args));
+    this.kernels.push(name);
   }
 
   #words(words: Uint32Array<ArrayBuffer>): number {

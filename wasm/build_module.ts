@@ -167,7 +167,7 @@ export async function compile(
     ...["--omit-default-module-path", "--remove-name-section", "--remove-producers-section"],
     linked,
   ]);
-  if (name === "image") await makeRenewable(`${out}/image.js`, `${out}/image.d.ts`);
+  await makeRenewable(`${out}/${name}.js`, `${out}/${name}.d.ts`);
   const files: Record<string, { bytes: number; sha256: string }> = {};
   const names = await Array.fromAsync(Deno.readDir(out), (entry) => entry.name);
   await assertNoPaths(root, tools, names.map((file) => `${out}/${file}`));

@@ -1,8 +1,17 @@
 /** A plan: a program with its memory and kernels, ready to be replayed. */
 import type { Backend, BuildProgress, Elements, Executable, Memory } from "../backend.ts";
-import { DeviceError, ShapeError } from "../errors.ts";
+import { DeviceError, ShapeError, UsageError } from "../errors.ts";
 import { asLeaf, type Tensor } from "../graph.ts";
-import { type DType, elementBytes, show, sizeOf } from "../shape.ts";
+import {
+  arrayNames,
+  classOf,
+  type DType,
+  dtypeOf,
+  elementBytes,
+  show,
+  sizeOf,
+  type Type,
+} from "../shape.ts";
 import { explain } from "./explain.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -12,6 +21,8 @@ export class Plan implements Disposable {
   /** Throws when what the plan stands on is gone: its kernels would write into memory of others. */
   readonly #checkAlive: (action: string) => void;
   #closed = false;
+  /** Why there is nothing to read, unless the last run came to its end. */
+  #unread: string | undefined = "the plan never ran";
 
   private constructor(
     /** Where it runs. */
@@ -81,7 +92,13 @@ export class Plan implements Disposable {
     if (missing) {
       throw new ShapeError(`Cannot run: the input ${asLeaf(missing)!.label} was not given`);
     }
-    this.executable.run();
+    try {
+      this.executable.run();
+      this.#unread = undefined;
+    } catch (error) {
+      this.#unread = `its last run failed (${(error as Error).message})`;
+      throw error;
+    }
   }
 
   #feed(tensor: Tensor, data: Elements): void {
@@ -89,12 +106,7 @@ export class Plan implements Disposable {
     if (!this.schedule.inputs.includes(tensor)) {
       throw new ShapeError(`Cannot run: ${label} is no input of this plan`);
     }
-    if (data.length !== sizeOf(tensor.shape) || dtypeOf(data) !== tensor.dtype) {
-      throw new ShapeError(
-        `Cannot run: the input ${label} was given ${data.length} elements of ${dtypeOf(data)}, ` +
-          `${show(tensor.shape)} of ${tensor.dtype} is wanted`,
-      );
-    }
+    checkElements(data, tensor, `run: the input ${label} was given`);
     this.backend.write(this.buffers[this.schedule.placeOf(tensor).buffer], 0, data);
     this.#fed.add(tensor);
   }
@@ -103,16 +115,23 @@ export class Plan implements Disposable {
    * Elements of an output in row-major order, as the last run left them.
    *
    * @throws {ShapeError} when it is no output of this plan
+   * @throws {UsageError} when the plan never ran, or its last run failed
    * @throws {DeviceError} when the plan was closed, or the device was lost
    */
   async read(output: Tensor): Promise<Elements> {
-    if (this.#closed) throw new DeviceError("Cannot read: the plan was closed");
-    this.#checkAlive("read");
+    this.#checkRan("read");
     if (!this.outputs.includes(output)) {
       throw new ShapeError(`Cannot read ${output}: it is no output of this plan`);
     }
     const { buffer, offset, bytes } = this.schedule.placeOf(output);
     return viewAs(output.dtype, await this.backend.read(this.buffers[buffer], offset, bytes));
+  }
+
+  #checkRan(action: string): void {
+    if (this.#closed) throw new DeviceError(`Cannot ${action}: the plan was closed`);
+    this.#checkAlive(action);
+    if (this.#unread === undefined) return;
+    throw new UsageError(`Cannot ${action}: ${this.#unread}, a run before is wanted`);
   }
 
   /** Steps, buffers, bytes and kernels as a table for people. */
@@ -123,8 +142,12 @@ export class Plan implements Disposable {
   /**
    * The first step whose result holds a NaN, or undefined. Meaningful for plans compiled with
    * `debug: true`, where no result is overwritten.
+   *
+   * @throws {UsageError} when the plan never ran, or its last run failed
+   * @throws {DeviceError} when the plan was closed, or the device was lost
    */
   async firstNaN(): Promise<string | undefined> {
+    this.#checkRan("look for NaN");
     for (const step of this.schedule.steps) {
       const places = step.kind === "copy"
         ? [step.to]
@@ -174,9 +197,18 @@ function checkLimits(backend: Backend, planned: Schedule): void {
   );
 }
 
-/** The element type of host data. */
-export function dtypeOf(data: Elements): DType {
-  return data instanceof Float32Array ? "f32" : data instanceof Int32Array ? "i32" : "u32";
+/**
+ * Checks that host data fills a tensor: by class, since bytes of another are read as they lie.
+ *
+ * @param found start of the message: what the data was given to
+ * @throws {ShapeError} when the class or the number of elements is another
+ */
+export function checkElements(data: Elements, { shape, dtype }: Type, found: string): void {
+  if (dtypeOf(data) === dtype && data.length === sizeOf(shape)) return;
+  throw new ShapeError(
+    `Cannot ${found} ${data?.length ?? "no"} elements of ${dtypeOf(data) ?? classOf(data)}, ` +
+      `${show(shape)} of ${dtype} in a ${arrayNames[dtype]} is wanted`,
+  );
 }
 
 /** A typed view of raw bytes. */

@@ -28,11 +28,11 @@ Deno.test("feeds are checked before anything runs", async () => {
   refuse([given], "Cannot run: the input labels was not given");
   refuse(
     [[x, new Float32Array(4)], twoLabels],
-    "Cannot run: the input image was given 4 elements of f32, [3] of f32 is wanted",
+    "Cannot run: the input image was given 4 elements of f32, [3] of f32 in a Float32Array is wanted",
   );
   refuse(
     [given, [labels, new Int32Array(2)]],
-    "Cannot run: the input labels was given 2 elements of i32, [2] of u32 is wanted",
+    "Cannot run: the input labels was given 2 elements of i32, [2] of u32 in a Uint32Array is wanted",
   );
   refuse([[input([3], "stranger"), three]], "Cannot run: stranger is no input of this plan");
   refuse([[y, three]], "Cannot run: Tensor(3, f32, add) is no input of this plan");

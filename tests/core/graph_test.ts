@@ -62,8 +62,17 @@ Deno.test("constants take their type from the array", () => {
   assert.equal(tensor([1, 2, 3]).dtype, "f32");
   assert.equal(tensor(new Uint32Array(6), [2, 3]).dtype, "u32");
   assert.deepEqual(tensor([1, 2, 3]).shape, [3]);
-  const notElements = "12" as unknown as number[];
-  assertThrows(() => tensor(notElements), ShapeError, "Cannot make a tensor: no elements");
+  // Of eight bytes each, they would be written beyond the tensor's memory.
+  for (
+    const wrong of ["12", new Float64Array(4), new Uint8Array(4), new DataView(new ArrayBuffer(4))]
+  ) {
+    const notElements = wrong as unknown as number[], name = wrong.constructor.name;
+    assertThrows(
+      () => tensor(notElements, [4]),
+      ShapeError,
+      new RegExp(`^Cannot make a tensor: its elements are in ${name}, .* are wanted$`),
+    );
+  }
 });
 
 Deno.test("literals are known as such, under a view too", () => {

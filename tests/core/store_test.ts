@@ -57,9 +57,11 @@ Deno.test("only what fits a variable is written", async () => {
   assertThrows(
     () => store.write(a, new Float32Array(2)),
     ShapeError,
-    /^Cannot write fc\.bias: 2 elements .*were given, \[3\] .*is wanted$/,
+    /^Cannot write fc\.bias: it was given 2 elements of f32, \[3\] .*is wanted$/,
   );
   assertThrows(() => store.write(a, new Int32Array(3)), ShapeError, /3 elements of i32/);
+  const doubles = new Float64Array(3) as unknown as Float32Array<ArrayBuffer>;
+  assertThrows(() => store.write(a, doubles), ShapeError, /3 elements of Float64Array/);
   const other = variable([3], "other");
   assertThrows(
     () => store.write(other, new Float32Array(3)),

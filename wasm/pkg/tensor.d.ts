@@ -141,6 +141,11 @@ export function max_pool_grad(x: number, dy: number, dx: number, geom: number): 
 export function pixels(x: number, y: number, count: number, channels: number, scale_shift: number): void;
 
 /**
+ * Sends all workers home for good, after a trap on the main thread or on theirs.
+ */
+export function pool_close(): void;
+
+/**
  * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
  * stress test of the pool. `tasks` must be at least 2.
  */
@@ -152,8 +157,14 @@ export function pool_count(jobs: number, tasks: number, hits: number): void;
 export function pool_joined(): number;
 
 /**
+ * For a worker whose task has trapped, called by what caught that: the task counts as done, so
+ * that nobody waits for it. What is left of the job is skipped, and its caller traps.
+ */
+export function pool_task_trapped(): void;
+
+/**
  * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
- * then sleep until one comes; help; again. Does not return.
+ * then sleep until one comes; help; again. Returns once the pool was closed.
  */
 export function pool_worker(spin: number): void;
 
@@ -162,6 +173,12 @@ export function pool_worker(spin: number): void;
  * empty maximum minus infinity; NaN propagates.
  */
 export function reduce(x: number, y: number, kind: number, outer: number, mid: number, inner: number, scale: number): void;
+
+/**
+ * Begins a rehearsal for so many threads, this one included: kernels that take scratch may be
+ * called with their arguments, touch no tensor, and only say what they need.
+ */
+export function rehearse(threads: number): void;
 
 /**
  * `loss = sum over c of target_c (-log p_c)` for every row.
@@ -187,6 +204,17 @@ export function softmax_grad(y: number, dy: number, dx: number, rows: number, c:
  * Bytes the kernels' workspace holds; it grows to the largest need met so far.
  */
 export function workspace_bytes(): number;
+
+/**
+ * Ends a rehearsal and takes the workspace it asked for. The bytes wanted if that many cannot be
+ * had, else 0.
+ */
+export function workspace_reserve(): number;
+
+/**
+ * Bytes that the last kernel asked for in vain, in which case it did nothing, or 0.
+ */
+export function workspace_short(): number;
 
 export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembly.Module;
 
@@ -215,15 +243,20 @@ export interface InitOutput {
     readonly max_pool: (a: number, b: number, c: number) => void;
     readonly max_pool_grad: (a: number, b: number, c: number, d: number) => void;
     readonly pixels: (a: number, b: number, c: number, d: number, e: number) => void;
+    readonly pool_close: () => void;
     readonly pool_count: (a: number, b: number, c: number) => void;
     readonly pool_joined: () => number;
+    readonly pool_task_trapped: () => void;
     readonly pool_worker: (a: number) => void;
     readonly reduce: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
+    readonly rehearse: (a: number) => void;
     readonly soft_cross_entropy: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly soft_cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly softmax: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly softmax_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly workspace_bytes: () => number;
+    readonly workspace_reserve: () => number;
+    readonly workspace_short: () => number;
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_thread_destroy: (a?: number, b?: number, c?: number) => void;
     readonly __wbindgen_start: (a: number) => void;
@@ -252,3 +285,6 @@ export function initSync(module: { module: SyncInitInput, memory?: WebAssembly.M
  * @returns {Promise<InitOutput>}
  */
 export default function __wbg_init (module_or_path: { module_or_path: InitInput | Promise<InitInput>, memory?: WebAssembly.Memory, thread_stack_size?: number } | InitInput | Promise<InitInput>, memory?: WebAssembly.Memory): Promise<InitOutput>;
+
+/** Forgets the instance: the next initSync makes a new one. Added by build_module.ts. */
+export function forget(): void;

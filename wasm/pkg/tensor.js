@@ -305,6 +305,13 @@ export function pixels(x, y, count, channels, scale_shift) {
 }
 
 /**
+ * Sends all workers home for good, after a trap on the main thread or on theirs.
+ */
+export function pool_close() {
+    wasm.pool_close();
+}
+
+/**
  * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
  * stress test of the pool. `tasks` must be at least 2.
  * @param {number} jobs
@@ -325,8 +332,16 @@ export function pool_joined() {
 }
 
 /**
+ * For a worker whose task has trapped, called by what caught that: the task counts as done, so
+ * that nobody waits for it. What is left of the job is skipped, and its caller traps.
+ */
+export function pool_task_trapped() {
+    wasm.pool_task_trapped();
+}
+
+/**
  * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
- * then sleep until one comes; help; again. Does not return.
+ * then sleep until one comes; help; again. Returns once the pool was closed.
  * @param {number} spin
  */
 export function pool_worker(spin) {
@@ -346,6 +361,15 @@ export function pool_worker(spin) {
  */
 export function reduce(x, y, kind, outer, mid, inner, scale) {
     wasm.reduce(x, y, kind, outer, mid, inner, scale);
+}
+
+/**
+ * Begins a rehearsal for so many threads, this one included: kernels that take scratch may be
+ * called with their arguments, touch no tensor, and only say what they need.
+ * @param {number} threads
+ */
+export function rehearse(threads) {
+    wasm.rehearse(threads);
 }
 
 /**
@@ -405,6 +429,25 @@ export function softmax_grad(y, dy, dx, rows, c, log) {
 export function workspace_bytes() {
     const ret = wasm.workspace_bytes();
     return ret >>> 0;
+}
+
+/**
+ * Ends a rehearsal and takes the workspace it asked for. The bytes wanted if that many cannot be
+ * had, else 0.
+ * @returns {number}
+ */
+export function workspace_reserve() {
+    const ret = wasm.workspace_reserve();
+    return ret;
+}
+
+/**
+ * Bytes that the last kernel asked for in vain, in which case it did nothing, or 0.
+ * @returns {number}
+ */
+export function workspace_short() {
+    const ret = wasm.workspace_short();
+    return ret;
 }
 
 function __wbg_get_imports(memory) {
@@ -518,3 +561,8 @@ async function __wbg_init(module_or_path, memory) {
 }
 
 export { initSync, __wbg_init as default };
+
+/** Forgets the instance: the next initSync makes a new one. Added by build_module.ts. */
+export function forget() {
+    wasm = undefined;
+}

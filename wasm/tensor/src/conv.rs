@@ -5,6 +5,10 @@
 //! the micro-kernel walks them in place. Padding is the only thing that must be made: the image is
 //! copied once into a frame of zeros (an image that needs none is read where it lies), in groups of
 //! images that keep the workspace bounded.
+//!
+//! TypeScript has checked that a padded image and a window are at most 2^30 pixels long on either
+//! axis, so places along an axis fit 32 bits. Areas need not, and sizes of scratch are reckoned in
+//! 64: what does not fit is refused before any thread starts.
 mod depthwise;
 mod forward;
 mod frame;
@@ -13,6 +17,8 @@ mod narrow;
 mod scatter;
 mod weight_grad;
 mod winograd;
+
+use crate::memory::floats;
 
 /// Geometry of a convolution, as TypeScript lays it out.
 #[repr(C)]
@@ -87,7 +93,10 @@ impl Geometry {
 
     /// Floating-point operations of any of the three passes.
     pub fn work(&self) -> u64 {
-        let pixels = 2 * (self.n * self.oh * self.ow) as u64;
-        pixels * (self.kh * self.kw * self.group_in) as u64 * self.cout as u64
+        let (pixels, k) = (
+            [self.n, self.oh, self.ow],
+            [self.kh, self.kw, self.group_in],
+        );
+        2 * floats(pixels) * floats(k) * self.cout as u64
     }
 }

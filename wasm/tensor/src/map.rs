@@ -133,7 +133,9 @@ pub fn map(program: *const u32) {
         let constants = p.op_count * BLOCK; // at most every operation is a constant
         let each = p.registers * 2 + load_size + lasting + constants + p.registers * BLOCK;
         let each = (each + 16).next_multiple_of(16);
-        let [scratch] = memory::workspace([each * chunks]);
+        let Some([scratch]) = memory::workspace([memory::floats([each, chunks])]) else {
+            return;
+        };
         pool::run(p.elements as u64 * cost * 2, chunks, &|task| {
             let task = task as usize;
             let machine = Machine::new(&p, scratch.add(task * each));

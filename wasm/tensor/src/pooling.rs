@@ -3,6 +3,8 @@
 mod average;
 mod maximum;
 
+use crate::memory::floats;
+
 /// Geometry of a pooling, as TypeScript lays it out.
 #[derive(Clone, Copy)]
 struct Geometry {
@@ -58,7 +60,8 @@ impl Geometry {
     }
 
     fn work(&self) -> u64 {
-        (self.n * self.oh * self.ow * self.c) as u64 * (self.kh * self.kw) as u64
+        // A window may be far larger than its image; twice or four times this must not overflow.
+        floats([self.n, self.oh, self.ow, self.c, self.kh, self.kw]).min(1 << 60)
     }
 
     /// Whether the windows lie side by side and cover the image exactly.

@@ -58,7 +58,14 @@ unsafe fn reduce_with(
     let (row_size, row_chunks) = pool::split(outer, 1, 64);
     let parts = parts.max(1);
     let direct = parts == 1;
-    let [partial] = memory::workspace([if direct { 0 } else { outer * parts * inner }]);
+    let room = if direct {
+        0
+    } else {
+        memory::floats([outer, parts, inner])
+    };
+    let Some([partial]) = memory::workspace([room]) else {
+        return;
+    };
     let to = if direct { y } else { partial };
     // SAFETY: every task writes its own part of every row.
     unsafe {

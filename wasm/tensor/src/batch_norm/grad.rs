@@ -21,7 +21,9 @@ pub fn batch_norm_sums(
     let (size, count) = chunks(rows, c);
     let work = rows as u64 * c as u64 * 4;
     let stride = c.next_multiple_of(4);
-    let [sums] = memory::workspace([2 * stride * count]);
+    let Some([sums]) = memory::workspace([memory::floats([2, stride, count])]) else {
+        return;
+    };
     // SAFETY: TypeScript has checked the sizes; every task has its own sums and rows.
     unsafe {
         pool::run(work, count, &|task| {

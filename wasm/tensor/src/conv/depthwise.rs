@@ -4,6 +4,7 @@
 mod weight_grad;
 
 use super::Geometry;
+use crate::memory::floats;
 use crate::simd::*;
 use crate::{memory, pool};
 pub use weight_grad::weight_grad;
@@ -169,7 +170,9 @@ fn turned(g: &Geometry) -> Option<Geometry> {
 /// Shapes as in `conv2d_input_grad`.
 pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) {
     if let (1, Some(turned)) = (g.group_out, turned(g)) {
-        let [flipped] = memory::workspace([g.kh * g.kw * g.cin]);
+        let Some([flipped]) = memory::workspace([floats([g.kh, g.kw, g.cin])]) else {
+            return;
+        };
         // SAFETY: there is room for all taps.
         return unsafe {
             for tap in 0..g.kh * g.kw {

@@ -4,6 +4,7 @@ use super::{depthwise, narrow, winograd, Geometry};
 use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
+use crate::memory::floats;
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
 
@@ -98,12 +99,16 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
     let k = taps * g.group_in;
     let unpacked = !worth_packing(g.n * g.oh * g.ow, n);
     let len = if unpacked { 0 } else { packed_len(k, n) };
-    let [framed, packed, scratch, widened] = memory::workspace([
+    let sizes = [
         frame.scratch(group),
-        len * g.groups,
+        len.saturating_mul(g.groups as u64),
         segments_len(taps, g.group_in),
         narrow::widened_len(given, together),
-    ]);
+    ];
+    let Some([framed, packed, scratch, widened]) = memory::workspace(sizes) else {
+        return;
+    };
+    let len = len as usize;
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
         if together > 1 {
@@ -173,9 +178,9 @@ unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, k: usize, n: usize) {
     let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
-        pool::run((2 * k * n * g.groups) as u64, g.groups * panels, &|task| {
+        pool::run(floats([2, k, n, g.groups]), g.groups * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
-            let to = to.add(i * packed_len(k, n) + column * k);
+            let to = to.add(i * packed_len(k, n) as usize + column * k);
             pack_rows(w.add(i * n + column), g.cout, k, panel_width(n, column), to);
         });
     }

@@ -1,5 +1,5 @@
 //! Images in a frame of zeros, so that windows never leave their image.
-use crate::{pool, simd::*};
+use crate::{memory::floats, pool, simd::*};
 
 /// Floats of framed images made at a time: bounds the workspace.
 const FRAMED_MAX: usize = 8 << 20;
@@ -31,9 +31,13 @@ impl Frame {
         self
     }
 
-    /// Floats of one framed image.
+    /// Floats of one framed image, once there is scratch for it.
     pub fn len(&self) -> usize {
-        self.frame_h * self.frame_w * self.channels
+        self.size() as usize
+    }
+
+    fn size(&self) -> u64 {
+        floats([self.frame_h, self.frame_w, self.channels])
     }
 
     /// Images per group, so that a group's frames stay below a bound.
@@ -41,16 +45,16 @@ impl Frame {
         if self.is_image() {
             images
         } else {
-            (FRAMED_MAX / self.len().max(1)).clamp(1, images)
+            (FRAMED_MAX as u64 / self.size().max(1)).clamp(1, images as u64) as usize
         }
     }
 
     /// Floats of scratch for a group of images.
-    pub fn scratch(&self, group: usize) -> usize {
+    pub fn scratch(&self, group: usize) -> u64 {
         if self.is_image() {
             0
         } else {
-            self.len() * group
+            self.size().saturating_mul(group as u64)
         }
     }
 
@@ -68,7 +72,7 @@ impl Frame {
         let (size, chunks) = pool::split(rows, (16384 / row_len.max(1)).max(1), 64);
         // SAFETY: every task writes frame rows of its own.
         unsafe {
-            pool::run((rows * row_len) as u64 * 2, chunks, &|task| {
+            pool::run(floats([rows, row_len, 2]), chunks, &|task| {
                 let first = task as usize * size;
                 for row in first..rows.min(first + size) {
                     self.fill_row(x, row, scratch.add(row * row_len));

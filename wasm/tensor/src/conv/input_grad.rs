@@ -8,6 +8,7 @@ use super::{depthwise, scatter, winograd, Geometry};
 use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem};
+use crate::memory::floats;
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
 
@@ -79,14 +80,16 @@ unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) 
     let frame = output_frame(g);
     let group = frame.group(g.n);
     let taps = g.kh * g.kw;
-    let len = packed_len(taps * g.group_out, g.group_in) * g.groups;
+    let len = packed_len(taps * g.group_out, g.group_in).saturating_mul(g.groups as u64);
     let sizes = [
         frame.scratch(group),
         len,
         segments_len(taps, g.group_out),
-        taps,
+        taps as u64,
     ];
-    let [framed, packed, scratch, order] = memory::workspace(sizes);
+    let Some([framed, packed, scratch, order]) = memory::workspace(sizes) else {
+        return;
+    };
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
         for first in (0..g.n).step_by(group) {
@@ -145,10 +148,10 @@ unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, order: *const u32, met
     let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
-        pool::run((4 * k * n * g.groups) as u64, g.groups * panels, &|task| {
+        pool::run(floats([4, k, n, g.groups]), g.groups * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let width = panel_width(n, column);
-            let to = to.add(i * packed_len(k, n) + column * k);
+            let to = to.add(i * packed_len(k, n) as usize + column * k);
             for t in 0..met {
                 let tap = *order.add(t) as usize;
                 let from = w.add((tap * n + column) * g.cout + i * g.group_out);
@@ -187,7 +190,7 @@ unsafe fn run_phase(
                 c_row: g.sh * g.w * g.cin * 4,
                 c_pixel: g.sw * g.cin * 4,
             };
-            let at = packed.add(i * packed_len(k, n));
+            let at = packed.add(i * packed_len(k, n) as usize);
             let b = Operand::Panels { at, depth: k };
             Problem {
                 rows,

@@ -6,6 +6,7 @@
 //! fill a tile of twelve, and what is stored is contiguous.
 use super::Geometry;
 use crate::gemm::micro::{tile_rows, tile_width};
+use crate::memory::floats;
 
 /// Most pixels taken together.
 const MAX_PIXELS: usize = 4;
@@ -25,7 +26,7 @@ pub fn pixels_together(g: &Geometry) -> usize {
     if g.groups > 1 || g.dw > 1 || g.cout > 8 {
         return 1;
     }
-    let cost = |p: usize| (g.kw + (p - 1) * g.sw) * padded(p * g.cout) * 20 / p;
+    let cost = |p: usize| floats([g.kw + (p - 1) * g.sw, padded(p * g.cout), 20]) / p as u64;
     let fits = |p: &usize| g.ow.is_multiple_of(*p) && p * g.cout <= 16;
     let best = (2..=MAX_PIXELS).filter(fits).min_by_key(|&p| cost(p));
     best.filter(|&p| cost(p) * 20 <= cost(1) * 19).unwrap_or(1)
@@ -44,12 +45,12 @@ pub fn widened(g: &Geometry, p: usize) -> Geometry {
 }
 
 /// Floats of the widened weights.
-pub fn widened_len(g: &Geometry, p: usize) -> usize {
+pub fn widened_len(g: &Geometry, p: usize) -> u64 {
     if p == 1 {
         return 0;
     }
     let wide = widened(g, p);
-    wide.kh * wide.kw * wide.cin * wide.cout
+    floats([wide.kh, wide.kw, wide.cin, wide.cout])
 }
 
 /// Writes the widened weights.
@@ -60,7 +61,7 @@ pub unsafe fn widen(w: *const f32, to: *mut f32, g: &Geometry, p: usize) {
     let wide = widened(g, p);
     // SAFETY: see above.
     unsafe {
-        core::ptr::write_bytes(to, 0, widened_len(g, p));
+        core::ptr::write_bytes(to, 0, widened_len(g, p) as usize);
         for (pixel, ky) in (0..p).flat_map(|pixel| (0..g.kh).map(move |ky| (pixel, ky))) {
             for row in 0..g.kw * g.cin {
                 let from = w.add((ky * g.kw * g.cin + row) * g.cout);

@@ -11,6 +11,7 @@ use super::Geometry;
 use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run_here, Operand, Problem};
+use crate::memory::floats;
 use crate::{memory, pool};
 
 /// Whether this needs no padding and is cheaper than gathering.
@@ -22,11 +23,10 @@ pub fn pays(g: &Geometry) -> bool {
     if !inside || g.groups > 1 || g.dw > 1 {
         return false;
     }
-    let size = |sizes: &[usize]| sizes.iter().map(|&x| x as u64).product::<u64>();
-    let gather = size(&[g.h, g.w, g.kh, g.kw, padded(g.cin), g.cout]) / size(&[g.sh, g.sw]);
+    let gather = floats([g.h, g.w, g.kh, g.kw, padded(g.cin), g.cout]) / floats([g.sh, g.sw]);
     // A tile's additions to C take as long as some six values of k.
-    let row = size(&[g.ow, padded(g.kw * g.cin)]);
-    row * (size(&[g.oh, g.kh, g.cout]) + size(&[6, g.h])) < gather
+    let row = floats([g.ow, padded(g.kw * g.cin)]);
+    row * (floats([g.oh, g.kh, g.cout]) + floats([6, g.h])) < gather
 }
 
 /// # Safety
@@ -34,8 +34,14 @@ pub fn pays(g: &Geometry) -> bool {
 pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) {
     let (size, chunks) = pool::split(g.n, 1, 64);
     let room = segments_len(g.kh, g.cout);
-    let [packed, scratch] =
-        memory::workspace([packed_len(g.kh * g.cout, g.kw * g.cin), room * chunks]);
+    let sizes = [
+        packed_len(g.kh * g.cout, g.kw * g.cin),
+        room.saturating_mul(chunks as u64),
+    ];
+    let Some([packed, scratch]) = memory::workspace(sizes) else {
+        return;
+    };
+    let room = room as usize;
     // SAFETY: tasks write images of their own; scratch is as large as asked for.
     unsafe {
         pack(w, packed, g);

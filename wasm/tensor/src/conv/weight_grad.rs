@@ -13,7 +13,7 @@ use super::narrow::{padded, padded_rows};
 use super::{depthwise, winograd, Geometry};
 use crate::gemm::pack::packed_len;
 use crate::gemm::segments::segments_len;
-use crate::memory;
+use crate::memory::{self, floats};
 use pass::{pack, Pass};
 use sums::{add_parts, add_swapped};
 use wasm_bindgen::prelude::*;
@@ -114,14 +114,20 @@ unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry)
     let sizes = [
         cut.frame.scratch(cut.group),
         if cut.packed {
-            packed_len(pixels, g.group_out) * g.groups
+            packed_len(pixels, g.group_out).saturating_mul(g.groups as u64)
         } else {
             0
         },
         segments_len(lines, g.ow),
-        if cut.apart() { weights * cut.parts } else { 0 },
+        if cut.apart() {
+            floats([weights, cut.parts])
+        } else {
+            0
+        },
     ];
-    let [framed, packed, scratch, partial] = memory::workspace(sizes);
+    let Some([framed, packed, scratch, partial]) = memory::workspace(sizes) else {
+        return;
+    };
     // SAFETY: TypeScript has checked shapes and sizes; scratch is as large as asked for.
     unsafe {
         for first in (0..g.n).step_by(cut.group) {

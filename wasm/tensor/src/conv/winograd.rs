@@ -31,6 +31,7 @@ mod tile;
 mod weight_grad;
 
 use super::{forward, input_grad, weight_grad as direct_weight_grad, Geometry};
+use crate::memory::floats;
 use filters::Filters;
 use plane::Plane;
 use scheme::{Scheme, F2, F4};
@@ -57,12 +58,13 @@ fn possible(g: &Geometry) -> bool {
 /// Measured: a transform costs as much as 10 products per channel and point, and that of the filters
 /// `filters` products per point. A fifth is a margin for what the model leaves out.
 fn fastest(plane: &Plane, filters: usize) -> usize {
-    let (cin, cout) = (plane.cin, plane.cout);
+    let (cin, cout) = (plane.cin as u64, plane.cout as u64);
     let cost = |m: usize| {
-        let products = plane.tiles(m) * (cin * cout + 10 * (cin + cout)) + filters * cin * cout;
-        ((m + 2) * (m + 2)) as u64 * products as u64
+        let (tiles, points) = (plane.tiles(m) as u64, (m + 2) * (m + 2));
+        let products = tiles * (cin * cout + 10 * (cin + cout)) + filters as u64 * cin * cout;
+        points as u64 * products
     };
-    let direct = (plane.n * plane.oh * plane.ow * 9) as u64 * (cin * cout) as u64;
+    let direct = floats([plane.n, plane.oh, plane.ow, 9]) * cin * cout;
     let best = if cost(2) < cost(4) { 2 } else { 4 };
     if cost(best) * 6 < direct * 5 {
         best
@@ -174,7 +176,7 @@ unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     let size = cin * cout;
     // SAFETY: passed on to the caller.
     unsafe {
-        if size > 2 * plane.tiles(M) * (cin + cout) || size > FILTERS / (P * P) {
+        if size as u64 > 2 * floats([plane.tiles(M), cin + cout]) || size > FILTERS / (P * P) {
             by_filters::convolve::<S, M, P>(x, filters, y, plane);
         } else {
             by_tiles::convolve::<S, M, P>(x, filters, y, plane);

@@ -3,6 +3,7 @@ use super::dot::{self, dot_product};
 use super::pack::{pack_columns, pack_rows, packed_len, panel_width, worth_packing, PANEL};
 use super::segments::{segments_len, SegmentList};
 use super::{run, EvenRows, Operand, Problem};
+use crate::memory::floats;
 use crate::{memory, pool};
 use wasm_bindgen::prelude::*;
 
@@ -71,10 +72,14 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
     let group = if shared {
         batch
     } else {
-        (PACKED_MAX / len.max(1)).clamp(1, batch)
+        (PACKED_MAX as u64 / len.max(1)).clamp(1, batch as u64) as usize
     };
     let packs = if shared { 1 } else { group };
-    let [packed, scratch] = memory::workspace([len * packs, segments_len(1, k)]);
+    let sizes = [len.saturating_mul(packs as u64), segments_len(1, k)];
+    let Some([packed, scratch]) = memory::workspace(sizes) else {
+        return;
+    };
+    let len = len as usize;
     let (a_pitch, step) = match g.transpose_a != 0 {
         false => (k * 4, 4),
         true => (4, m * 4),
@@ -126,13 +131,13 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
 unsafe fn pack(b: *const f32, to: *mut f32, g: &Geometry, count: usize) {
     let (n, k) = (g.n as usize, g.k as usize);
     let panels = n.div_ceil(PANEL);
-    let work = (count * k) as u64 * n as u64 * 2;
+    let work = floats([count, k, n, 2]);
     // SAFETY: every task writes a panel of its own.
     unsafe {
         pool::run(work, count * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let (b, width) = (g.b(b, i), panel_width(n, column));
-            let to = to.add(i * packed_len(k, n) + column * k);
+            let to = to.add(i * packed_len(k, n) as usize + column * k);
             if g.transpose_b == 0 {
                 pack_rows(b.add(column), n, k, width, to);
             } else {

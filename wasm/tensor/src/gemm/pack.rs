@@ -1,5 +1,6 @@
 //! Packing of B: panels of eight columns (the last one may be four wide), each panel holding its k
 //! rows one after the other, so that the micro-kernel reads B as one stream.
+use crate::memory::floats;
 use crate::simd::*;
 
 /// Columns of a panel.
@@ -19,8 +20,8 @@ pub fn panel_width(n: usize, column: usize) -> usize {
 }
 
 /// Floats of a packed B.
-pub fn packed_len(k: usize, n: usize) -> usize {
-    k * n.next_multiple_of(4)
+pub fn packed_len(k: usize, n: usize) -> u64 {
+    floats([k, n.next_multiple_of(4)])
 }
 
 /// Packs `rows` rows of `valid` columns from `b` (rows `ld` floats apart) for a panel `width` wide.

@@ -1,6 +1,7 @@
 //! Builds the list of segments that make up k.
 use super::micro::Segment;
 use super::{Operand, KC};
+use crate::memory::floats;
 
 /// Writes segments into scratch, joining neighbours and cutting what is longer than a block.
 pub struct SegmentList {
@@ -13,8 +14,8 @@ pub struct SegmentList {
 }
 
 /// Floats of scratch for `count` pushes of `len` each.
-pub fn segments_len(count: usize, len: usize) -> usize {
-    3 * count * len.div_ceil(KC).max(1)
+pub fn segments_len(count: usize, len: usize) -> u64 {
+    floats([3, count, len.div_ceil(KC).max(1)])
 }
 
 impl SegmentList {

@@ -26,6 +26,9 @@ static CALLER_SLEEPS: AtomicI32 = AtomicI32::new(0);
 static SLEEPERS: AtomicI32 = AtomicI32::new(0);
 static JOINED: AtomicUsize = AtomicUsize::new(0);
 
+/// Not 0 once a task has trapped, on whichever thread: nothing in memory can be trusted any more.
+static TRAPPED: AtomicI32 = AtomicI32::new(0);
+
 /// The current job: a function pointer (an index into the table, which is the same in every
 /// instance of the module) and the address of the closure.
 static RUN: AtomicUsize = AtomicUsize::new(0);
@@ -58,6 +61,39 @@ pub unsafe fn parallel_for<F: Fn(u32)>(count: u32, f: &F) {
     }
     drain(job);
     wait_for_others();
+    unless_trapped();
+}
+
+/// Traps if a task has trapped on another thread, so that the main thread learns of it.
+pub fn unless_trapped() {
+    if TRAPPED.load(Relaxed) != 0 {
+        core::arch::wasm32::unreachable()
+    }
+}
+
+/// For a worker whose task has trapped, called by what caught that: the task counts as done, so
+/// that nobody waits for it. What is left of the job is skipped, and its caller traps.
+#[wasm_bindgen]
+pub fn pool_task_trapped() {
+    TRAPPED.store(1, SeqCst);
+    finish();
+}
+
+/// Sends all workers home for good, after a trap on the main thread or on theirs.
+#[wasm_bindgen]
+pub fn pool_close() {
+    TRAPPED.store(1, SeqCst);
+    JOB.0.fetch_add(1, SeqCst);
+    // SAFETY: JOB is a valid, aligned address.
+    unsafe { memory_atomic_notify(JOB.0.as_ptr(), u32::MAX) };
+}
+
+/// Counts a task of the current job as done; the last one wakes the caller.
+fn finish() {
+    if PENDING.0.fetch_sub(1, SeqCst) == 1 && CALLER_SLEEPS.load(SeqCst) != 0 {
+        // SAFETY: PENDING is a valid, aligned address.
+        unsafe { memory_atomic_notify(PENDING.0.as_ptr(), 1) };
+    }
 }
 
 /// Returns when every task of the current job is finished.
@@ -96,12 +132,11 @@ fn drain(job: u32) {
         {
             continue;
         }
-        // SAFETY: RUN holds a function stored as `Run` above.
-        unsafe { core::mem::transmute::<usize, Run>(run)(closure, left - 1) };
-        if PENDING.0.fetch_sub(1, SeqCst) == 1 && CALLER_SLEEPS.load(SeqCst) != 0 {
-            // SAFETY: PENDING is a valid, aligned address.
-            unsafe { memory_atomic_notify(PENDING.0.as_ptr(), 1) };
+        if TRAPPED.load(Relaxed) == 0 {
+            // SAFETY: RUN holds a function stored as `Run` above.
+            unsafe { core::mem::transmute::<usize, Run>(run)(closure, left - 1) };
         }
+        finish();
     }
 }
 
@@ -110,12 +145,12 @@ pub fn joined() -> usize {
 }
 
 /// A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
-/// then sleep until one comes; help; again. Does not return.
+/// then sleep until one comes; help; again. Returns once the pool was closed.
 #[wasm_bindgen]
 pub fn pool_worker(spin: u32) {
     let mut seen = JOB.0.load(Acquire);
     JOINED.fetch_add(1, SeqCst);
-    loop {
+    while TRAPPED.load(SeqCst) == 0 {
         let mut spins = 0;
         let job = loop {
             let job = JOB.0.load(Acquire);

@@ -1,14 +1,14 @@
 //! Average pooling, over the whole window or over its part inside the image.
 use super::{Geometry, Span};
-use crate::{pool, simd::*};
+use crate::{memory::floats, pool, simd::*};
 use wasm_bindgen::prelude::*;
 
 /// What a window's sum is multiplied by: padding counts as zeros, or not at all.
 fn share(g: &Geometry, rows: Span, columns: Span, count_padding: bool) -> f32 {
     let count = if count_padding {
-        g.kh * g.kw
+        floats([g.kh, g.kw])
     } else {
-        rows.len() * columns.len()
+        floats([rows.len(), columns.len()])
     };
     1.0 / count.max(1) as f32
 }

@@ -1,6 +1,7 @@
 //! Depthwise convolution, gradient of the weights.
 use super::{multiply_add, store_block, BLOCK};
 use crate::conv::Geometry;
+use crate::memory::floats;
 use crate::simd::*;
 use crate::{memory, pool};
 
@@ -11,7 +12,9 @@ use crate::{memory, pool};
 pub unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry) {
     let (lines, weights) = (g.n * g.oh, g.kh * g.kw * g.cout);
     let (size, parts) = pool::split(lines, 8, 32);
-    let [partial] = memory::workspace([weights * parts]);
+    let Some([partial]) = memory::workspace([floats([weights, parts])]) else {
+        return;
+    };
     // SAFETY: every part has its own sums.
     unsafe {
         pool::run(2 * g.work(), parts, &|part| {

@@ -86,7 +86,7 @@ impl<'a> Pass<'a> {
         let (n, depth) = (self.g.group_out, self.images * self.g.oh * self.g.ow);
         if self.cut.packed {
             Operand::Panels {
-                at: self.packed.wrapping_add(i * packed_len(depth, n)),
+                at: self.packed.wrapping_add(i * packed_len(depth, n) as usize),
                 depth,
             }
         } else {
@@ -185,7 +185,7 @@ impl<'a> Pass<'a> {
             pool::run(g.work(), self.cut.parts, &|part| {
                 let part = part as usize;
                 let (first, end) = ((part * size).min(total), ((part + 1) * size).min(total));
-                let room = self.scratch.add(segments_len(first, g.ow));
+                let room = self.scratch.add(segments_len(first, g.ow) as usize);
                 let (segments, count, _) = self.lines(first, end, room).list();
                 let sums = partial.add(part * weights);
                 for ky in 0..if self.cut.swapped { g.kh } else { 0 } {
@@ -213,7 +213,7 @@ pub unsafe fn pack(dy: *const f32, to: *mut f32, g: &Geometry, pixels: usize) {
             let (panel, first) = (task as usize % panels, task as usize / panels * size);
             let (i, column) = (panel / n.div_ceil(PANEL), panel % n.div_ceil(PANEL) * PANEL);
             let (width, rows) = (panel_width(n, column), size.min(pixels - first));
-            let to = to.add(i * packed_len(pixels, n) + column * pixels + first * width);
+            let to = to.add(i * packed_len(pixels, n) as usize + column * pixels + first * width);
             pack_rows(
                 dy.add(first * g.cout + i * n + column),
                 g.cout,

@@ -8,6 +8,7 @@ use super::scheme::Scheme;
 use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
+use crate::memory::floats;
 use crate::{memory, pool};
 use core::ops::Range;
 
@@ -52,8 +53,14 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     let tasks = cout.div_ceil(columns);
     let slots = Slots::count(tasks);
     let slot = P * P * (filter_point + product_point) + columns;
-    let sizes = [P * P * input_point, slots * slot, cin];
-    let [inputs, scratch, zeros] = memory::workspace(sizes);
+    let sizes = [
+        floats([P * P, input_point]),
+        floats([slots, slot]),
+        cin as u64,
+    ];
+    let Some([inputs, scratch, zeros]) = memory::workspace(sizes) else {
+        return;
+    };
     // SAFETY: the workspace is as large as asked for; tasks write tiles and channels of their own.
     unsafe {
         core::ptr::write_bytes(zeros, 0, cin + 4);
@@ -73,7 +80,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
             };
             let count = pass.tiles.len();
             let (size, chunks) = pool::split(count, 1, 32);
-            pool::run((count * cin * P * P) as u64 * 8, chunks, &|task| {
+            pool::run(floats([count, cin, P * P, 8]), chunks, &|task| {
                 let first = task as usize * size;
                 pass.inputs::<S, M, P>(x, first..count.min(first + size), zeros);
             });

@@ -7,6 +7,7 @@ use super::scheme::Scheme;
 use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
+use crate::memory::floats;
 use crate::{memory, pool};
 use core::ops::Range;
 
@@ -74,14 +75,19 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     let filter_point = cin * cout.next_multiple_of(16) + GAP;
     let slots = Slots::count(cut.tasks);
     let nowhere = cout.next_multiple_of(16);
-    let slot = P * P * (cut.input_point + cut.output_point) + nowhere;
-    let sizes = [P * P * filter_point, slots * slot, cin];
-    let [transformed, scratch, zeros] = memory::workspace(sizes);
+    let points = cut.input_point as u64 + cut.output_point as u64;
+    let slot = (P * P) as u64 * points + nowhere as u64;
+    let filters_size = floats([P * P, filter_point]);
+    let sizes = [filters_size, slots as u64 * slot, cin as u64];
+    let Some([transformed, scratch, zeros]) = memory::workspace(sizes) else {
+        return;
+    };
+    let slot = slot as usize;
     // SAFETY: the workspace is as large as asked for; tasks write panels and tiles of their own.
     unsafe {
         core::ptr::write_bytes(zeros, 0, cin + 4);
         let (panels, chunks) = (cout.div_ceil(16), cin.div_ceil(CHANNELS));
-        let work = (cin * cout * P * P) as u64 * 8;
+        let work = floats([cin, cout, P * P, 8]);
         pool::run(work, panels * chunks, &|task| {
             let (panel, first) = (task as usize / chunks, task as usize % chunks * CHANNELS);
             let channels = first..cin.min(first + CHANNELS);

@@ -1,5 +1,6 @@
 //! What is convolved, and the tiles it is cut into.
 use crate::conv::Geometry;
+use crate::memory::floats;
 
 /// A convolution of stride 1 with windows of 3x3, from `n` planes of `h x w` pixels to `oh x ow`.
 /// The window of output pixel (0, 0) starts at pixel `(-top, -left)`.
@@ -80,7 +81,7 @@ impl Plane {
 
     /// Floating-point operations of the products for `tiles` tiles of `points` points.
     pub fn work(&self, tiles: usize, points: usize) -> u64 {
-        2 * (tiles * points) as u64 * (self.cin * self.cout) as u64
+        2 * floats([tiles, points, self.cin, self.cout])
     }
 }
 

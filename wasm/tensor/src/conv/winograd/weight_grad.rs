@@ -9,6 +9,7 @@ use super::scheme::Scheme;
 use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
+use crate::memory::floats;
 use crate::{memory, pool};
 use core::ops::Range;
 
@@ -57,12 +58,14 @@ pub unsafe fn weight_grad<S: Scheme<M, P>, const M: usize, const P: usize>(
     let slots = Slots::count(tasks);
     let (points, most) = (P * P, cin.max(cout));
     let sizes = [
-        points * input_point,
-        points * grad_point,
-        slots * points * sum_point,
-        most,
+        floats([points, input_point]),
+        floats([points, grad_point]),
+        floats([slots, points, sum_point]),
+        most as u64,
     ];
-    let [inputs, grads, sums, zeros] = memory::workspace(sizes);
+    let Some([inputs, grads, sums, zeros]) = memory::workspace(sizes) else {
+        return;
+    };
     // SAFETY: the workspace is as large as asked for; tasks write tiles and blocks of their own.
     unsafe {
         core::ptr::write_bytes(zeros, 0, most + 4);
@@ -81,7 +84,7 @@ pub unsafe fn weight_grad<S: Scheme<M, P>, const M: usize, const P: usize>(
             };
             let count = pass.tiles.len();
             let (size, chunks) = pool::split(count, 1, 32);
-            let work = (count * points * (cin + cout)) as u64 * 8;
+            let work = floats([count, points, cin + cout, 8]);
             pool::run(work, chunks, &|task| {
                 let first = task as usize * size;
                 pass.spread::<S, M, P>(x, dy, first..count.min(first + size), zeros);

@@ -1,0 +1,67 @@
+/** A trap, whichever thread meets it, and threads that cannot start: one clear error, and no hang. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { ThreadPool } from "../../wasm/pool.ts";
+import { tensorModule } from "../../wasm/tensor.ts";
+import type { ProcessReport } from "./trap_process.ts";
+
+/** Runs the process; it must end by itself. */
+async function runProcess(): Promise<ProcessReport> {
+  const script = fileURLToPath(new URL("trap_process.ts", import.meta.url));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--no-check", script],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, 120_000);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert(!late, `it did not end by itself; it printed: ${out}${err}`);
+  assert.equal(code, 0, err);
+  return JSON.parse(out) as ProcessReport;
+}
+
+Deno.test("traps: in a thread or not, the device closes with its reason, a new one works", async () => {
+  const { threaded, traps, reopened } = await runProcess();
+  assert(reopened);
+  assert(traps.some((t) => !t.inThread), "no trap on the main thread");
+  assert(!threaded || traps.some((t) => t.inThread), `no trap in a thread of ${traps.length}`);
+  for (const { raised, later } of traps) {
+    assert.match(
+      raised,
+      /^DeviceError: Cannot run avg_pool for wild: the module trapped \(.*out of bounds.*\) and the device is closed, a newly opened device is wanted/,
+    );
+    for (const [what, message] of Object.entries(later)) {
+      const reason = what === "read"
+        ? /^UsageError: Cannot read: its last run failed \(Cannot run .*trapped.*\), .* is wanted$/
+        : /^DeviceError: Cannot [\w ]+: the device was closed when it could not run avg_pool for wild \(.*out of bounds.*\), a newly opened device is wanted$/;
+      assert.match(message, reason, what);
+    }
+  }
+});
+
+Deno.test({
+  name: "traps: threads that cannot start are told of, and end nothing",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const { pool, threaded } = tensorModule();
+    if (!threaded) return console.log("skipped: the tensor module was built without threads");
+    // Not shared, as the module wants it: no instance can be made.
+    const broken = new ThreadPool(pool.module, new WebAssembly.Memory({ initial: 1 }), 1 << 16);
+    broken.start(3);
+    const deadline = performance.now() + 20_000;
+    while (broken.failures.length < 3 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.equal(broken.failures.length, 3);
+    assert(broken.failures.every((text) => text !== ""));
+    broken.start(3);
+    assert.deepEqual([broken.size, broken.failures.length], [0, 3], "they are not tried again");
+  },
+});
