@@ -18,7 +18,8 @@ export interface Chosen {
  * Opens a device and says why it is this one, for a line in a log.
  *
  * @param choice `auto` (default), `webgpu` or `wasm`
- * @param options `threads` bounds the threads of `wasm` (default: one per core)
+ * @param options `threads` bounds the threads of `wasm`: 1 to 64 (default: one per core)
+ * @throws {UsageError} when `wasm` is opened with another number of threads
  * @throws {DeviceError} when `webgpu` is asked for and there is no adapter, or it refuses a device
  */
 export async function chooseDevice(
@@ -58,7 +59,8 @@ async function openCpu(options: { readonly threads?: number }): Promise<Device> 
  * Opens a device. It needs no permission.
  *
  * @param choice `auto` (default), `webgpu` or `wasm`
- * @param options `threads` bounds the threads of `wasm` (default: one per core)
+ * @param options `threads` bounds the threads of `wasm`: 1 to 64 (default: one per core)
+ * @throws {UsageError} when `wasm` is opened with another number of threads
  * @throws {DeviceError} when `webgpu` is asked for and there is no adapter, or it refuses a device
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import type { Device, Elements, Memory } from "./device.ts";
 import { checkElements, viewAs } from "./device.ts";
 import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
 import { DeviceError, ShapeError } from "./errors.ts";
-import { elementBytes, show, sizeOf } from "./shape.ts";
+import { elementBytes, sizeOf } from "./shape.ts";
 import { alignBlock, variable } from "./structure.ts";
 
 /** One block of a store. */

@@ -194,7 +194,7 @@ function checkResult(action: string, name: string, y: Shape, g: ConvGeometry): v
  * 2e-5 of the largest value (512 channels), in the gradients too.
  *
  * @throws {ShapeError} when channels differ, groups do not divide them, an option is no whole
- *   number, or no window fits
+ *   number, no window fits, or padded images are longer than 2^30
  * @source Dumoulin & Visin 2016, arXiv:1603.07285, for the sizes
  * @example
  * ```ts
