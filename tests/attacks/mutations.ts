@@ -39,7 +39,11 @@ const anyBytes: readonly Mutation[] = [
     scribble(random, changed, 2);
     return changed;
   },
-  (random, bytes) => bytes.slice(0, random.below(bytes.length)),
+  // A cut, now and then with a JPEG's end mark behind it.
+  (random, bytes) => {
+    const left = bytes.subarray(0, random.below(bytes.length));
+    return joined([left, random.below(2) === 0 ? [0xff, 0xd9] : []]);
+  },
   (random, bytes) => {
     const [start, end] = stretch(random, bytes.length);
     return joined([bytes.subarray(0, start), bytes.subarray(end)]);
@@ -125,7 +129,7 @@ const segmentSurgery: readonly Surgery<Segment>[] = [
   (random, segments) =>
     within(segments, isFrame, (bytes) => {
       const at = 5 + 2 * random.below(2);
-      new DataView(bytes.buffer).setUint16(at, pick(random, sizes));
+      if (bytes.length >= 9) new DataView(bytes.buffer).setUint16(at, pick(random, sizes));
     }),
   (random, segments) =>
     within(segments, isFrame, (bytes) => {
@@ -136,7 +140,9 @@ const segmentSurgery: readonly Surgery<Segment>[] = [
   (random, segments) => {
     const scans = segments.filter(isScan), end = segments.length - 1;
     if (scans.length === 0) return;
-    const again = new Array<Segment>(1 + random.below(200)).fill(pick(random, scans));
+    const again = new Array<Segment>(1 + random.below(1 << random.below(9))).fill(
+      pick(random, scans),
+    );
     segments.splice(end, 0, ...again);
   },
   (random, segments) => {
@@ -169,8 +175,8 @@ function mutateParts<T>(random: Random, parts: T[], others: T[], how: readonly S
 export function mutated(random: Random, bytes: Uint8Array, other: Uint8Array): Uint8Array {
   let result = bytes;
   const isPng = bytes[0] === 0x89;
-  for (let count = 1 + random.below(3); count > 0 && result.length > 8; count--) {
-    if (random.below(3) === 0) result = pick(random, anyBytes)(random, result, other);
+  for (let left = 1 + random.below(3) * random.below(2); left > 0 && result.length > 8; left--) {
+    if (random.below(4) === 0) result = pick(random, anyBytes)(random, result, other);
     else if (isPng) {
       const [parts, others] = [result, other].map(chunksOf);
       result = pngOf(mutateParts(random, parts, others, chunkSurgery));
