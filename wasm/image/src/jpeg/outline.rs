@@ -1,9 +1,9 @@
 //! A JPEG's segments without its pixels: a walk over the markers, before anything is decoded.
 //!
-//! The decoder's work grows with scans times blocks, and a block that no data are left for costs
-//! as much as any other: a file of a few hundred bytes can ask for seconds, one of a few hundred
-//! thousand for minutes. Here the work is counted first. The walk steps from marker to marker as
-//! the decoder does, so neither sees a scan that the other does not.
+//! The decoder's work grows with scans times blocks, and a block costs the same when no data are
+//! left for it: a file of a few hundred bytes can ask for seconds, one of a few hundred thousand
+//! for minutes. Here the work is counted first. The walk steps from marker to marker as the
+//! decoder does, so neither sees a scan that the other does not.
 
 use crate::pixels::{ends_early, grouped, Result};
 
