@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { DataError, UsageError } from "../core/errors.ts";
 import { fileError, removeIfThere, writeWhole } from "./files.ts";
+import { gunzip } from "./gzip.ts";
 import { untar } from "./untar.ts";
 
 /** The official archive of the binary version. */
@@ -61,7 +62,7 @@ export async function unpackCifar10(
   const left = new Set(wanted);
   try {
     using file = await Deno.open(archive);
-    const bytes = file.readable.pipeThrough(new DecompressionStream("gzip"));
+    const bytes = gunzip(file.readable);
     for await (const { path, data } of untar(bytes, { file: archive, maxFileBytes })) {
       const name = path.slice(path.lastIndexOf("/") + 1);
       if (left.delete(name)) await writeWhole(action, `${folder}/${name}`, data);

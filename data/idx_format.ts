@@ -1,5 +1,6 @@
 /** The IDX file format: a small header, then an array of bytes. */
 import { DataError } from "../core/errors.ts";
+import { gunzip } from "./gzip.ts";
 
 /** An array of bytes with its shape. */
 export interface IdxArray {
@@ -36,8 +37,8 @@ function parseHeader(bytes: Uint8Array, fail: (fact: string) => Error) {
 }
 
 /** Unpacks gzip until the array its header promises is full; more or less is an error. */
-async function gunzip(bytes: Uint8Array<ArrayBuffer>, fail: (fact: string) => Error) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+async function unpack(bytes: Uint8Array<ArrayBuffer>, fail: (fact: string) => Error) {
+  const stream = gunzip(new Blob([bytes]).stream());
   let start = new Uint8Array(0), whole: Uint8Array<ArrayBuffer> | undefined, filled = 0;
   try {
     for await (const chunk of stream) {
@@ -79,7 +80,7 @@ export async function readIdx(
 ): Promise<IdxArray> {
   const fail = (fact: string) => new DataError(`Cannot read ${file}: it ${fact}`, { file });
   const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  const plain = packed ? await gunzip(bytes, fail) : bytes;
+  const plain = packed ? await unpack(bytes, fail) : bytes;
   const header = parseHeader(plain, fail);
   if (header === undefined) throw fail(`ends inside its header, after ${plain.length} bytes`);
   const { shape, headerBytes, elements } = header;

@@ -6,5 +6,7 @@ export {
   type DecodeOptions,
   type Filter,
   type Image,
+  type ImageInfo,
+  imageInfo,
   resizeImage,
 } from "../wasm/image.ts";

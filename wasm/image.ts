@@ -5,7 +5,7 @@
  * on import and started at the first call; it belongs to the thread that calls, so loader workers
  * each have their own.
  */
-import { DataError, ShapeError } from "../core/errors.ts";
+import { DataError, ShapeError, UsageError } from "../core/errors.ts";
 import { codec, type Refuse } from "./image_codec.ts";
 import * as glue from "./pkg/image.js";
 
@@ -31,7 +31,7 @@ export interface ImageInfo {
   readonly channels: number;
   /** Bits a sample in the file; decoding keeps the 8 highest. */
   readonly bits: number;
-  /** EXIF orientation of a JPEG, 1 to 8; decoding turns the image upright. 1 for PNG. */
+  /** EXIF orientation, 1 to 8; decoding turns the image upright. 1 where the file tells none. */
   readonly orientation: number;
 }
 
@@ -39,7 +39,7 @@ export interface ImageInfo {
 export interface DecodeOptions {
   /** Name of the file, for error messages. */
   readonly file?: string;
-  /** Most pixels (width × height) to accept; a hundred million unless told otherwise. */
+  /** Most pixels (width × height) to accept, from 1; a hundred million unless told otherwise. */
   readonly maxPixels?: number;
 }
 
@@ -106,9 +106,10 @@ function refusal(action: string, file?: string): Refuse {
 }
 
 /**
- * Reads the header of a PNG or JPEG without decoding it.
+ * Reads the header of a PNG or JPEG without decoding it, however large the image is.
  *
- * @param bytes the whole file, or as much of it as holds the header
+ * @param bytes the whole file, or as much of it as holds the header: all before the image data, and
+ *   an EXIF chunk that a PNG may have behind them
  * @throws {DataError} when it is neither, or its header is damaged
  */
 export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): ImageInfo {
@@ -122,17 +123,29 @@ export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): I
  *
  * Palettes, grey and samples below 8 bits are expanded; samples of 16 bits keep their high byte;
  * CMYK becomes RGB by the plain formula `255 (1 - ink) (1 - black)`. Colour profiles and gamma are
- * not applied. The first frame of an animated PNG is taken.
+ * not applied. The first frame of an animated PNG is taken. EXIF counts where it stands before the
+ * image data of a JPEG, or anywhere in a PNG.
+ *
+ * The time is bounded by the pixels, and known from the markers before anything is decoded: the
+ * scans of a JPEG may visit 96 samples a pixel (64 scans over a whole picture in 4:2:0), about half
+ * a second for a megapixel, and ten seconds for any picture. Image data that are too short for the
+ * size in the header, however well packed, are refused at once.
  *
  * @throws {DataError} naming the file and what is wrong with it; nothing is allocated for a header
  *   that claims more than `maxPixels`
+ * @throws {UsageError} when `maxPixels` is not at least 1
  * @source W3C PNG (third edition), ITU-T T.81, Exif 2.32
  */
 export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Image {
-  const maxPixels = Math.min(options.maxPixels ?? defaultMaxPixels, mostPixels);
+  const { maxPixels = defaultMaxPixels } = options;
+  if (!(maxPixels >= 1)) {
+    const hint = "maxPixels from 1 on";
+    const found = `Cannot decode ${named(options)}: maxPixels is ${maxPixels}`;
+    throw new UsageError(`${found}, a number from 1 on is wanted`, { hint });
+  }
   const size = new Uint32Array(2);
   const data = codec.run(
-    () => glue.decode(bytes, maxPixels, maxSide, size),
+    () => glue.decode(bytes, Math.min(maxPixels, mostPixels), maxSide, size),
     refusal(`decode ${named(options)}`, options.file),
   );
   return { width: size[0], height: size[1], data };

@@ -1,5 +1,7 @@
 /** CIFAR-10: the binary layout, the archive, the real files. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { DataError, UsageError } from "../../core/errors.ts";
 import { openCifar10, readCifar10 } from "../../data/cifar10.ts";
 import { unpackCifar10 } from "../../data/cifar10_archive.ts";
@@ -98,6 +100,18 @@ Deno.test("an archive is fetched, checked, unpacked and removed", async () => {
   assert.deepEqual(await namesIn(target), Object.keys(syntheticCifar10(2)).sort());
   const { train } = await readCifar10(target, 2);
   assert.equal(train.size, 10);
+});
+
+Deno.test("an archive of several gzip members is unpacked to the same files", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/a.tar.gz`, whole = gunzipSync(syntheticArchive(2));
+  const halves = [whole.subarray(0, 5000), whole.subarray(5000)].map((half) => gzipSync(half));
+  const archive = new Uint8Array(Buffer.concat(halves));
+  await Deno.writeFile(path, archive);
+  await unpackCifar10(path, `${folder.path}/out`, checksum("md5", archive));
+  for (const [name, bytes] of Object.entries(syntheticCifar10(2))) {
+    assert.deepEqual(new Uint8Array(await Deno.readFile(`${folder.path}/out/${name}`)), bytes);
+  }
 });
 
 Deno.test("an incomplete, damaged or wrong archive is refused and kept", async () => {

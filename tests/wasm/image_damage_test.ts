@@ -4,6 +4,8 @@ import { crc32 } from "node:zlib";
 import fc from "npm:fast-check@4";
 import { DataError } from "../../core/errors.ts";
 import { decodeImage, imageInfo } from "../../wasm/image.ts";
+import { codec } from "../../wasm/image_codec.ts";
+import * as glue from "../../wasm/pkg/image.js";
 import { fixture, fixtures } from "./image_fixtures.ts";
 
 const text = (s: string) => new TextEncoder().encode(s);
@@ -81,11 +83,17 @@ Deno.test("sizes beyond the limit are refused before anything is allocated", () 
   ok(refusal(pngHeader(0, 5)).includes("damaged"));
 });
 
-Deno.test("a decoder that stops for want of memory is replaced", () => {
+Deno.test("a trap becomes a refusal, and the decoder is replaced", () => {
   const before = decodeImage(fixture("rgb420.jpg"));
+  const refuse = (reason: string, cause: unknown) => new DataError(reason, { cause });
+  // No picture is known that traps. Four bytes are no 5×5 pixels; `resizeImage` would say so.
+  const trap = () => glue.resize(new Uint8Array(4), 5, 5, 3, 3, 0);
   for (let i = 0; i < 3; i++) {
-    const message = refusal(jpegClaiming(50_000, 50_000), 2 ** 32);
-    ok(message.startsWith("the decoder stopped on it (unreachable), an undamaged"), message);
+    throws(() => codec.run(trap, refuse), (error) => {
+      ok(error instanceof DataError && error.cause instanceof WebAssembly.RuntimeError);
+      ok(error.message.startsWith("the decoder stopped on it (unreachable), an undamaged"));
+      return true;
+    });
     deepEqual(decodeImage(fixture("rgb420.jpg")), before);
   }
 });

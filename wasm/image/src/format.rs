@@ -1,6 +1,11 @@
 //! Tells what a file is by its first bytes, never by its name.
+//!
+//! Each format is a module of two functions: `info` reads the header, of pictures of any size;
+//! `decode` makes upright RGBA, and refuses what exceeds the limits, or would take the decoder more
+//! time or memory than its size allows, before the crate that decodes sees it.
 
-use crate::pixels::Result;
+use crate::pixels::{Image, Info, Limits, Result};
+use crate::{jpeg, png};
 
 /// The formats that are decoded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +56,20 @@ impl Format {
             }
         };
         Err(format!("{found}, a PNG or JPEG file is wanted"))
+    }
+
+    pub fn info(self, bytes: &[u8]) -> Result<Info> {
+        match self {
+            Format::Png => png::info(bytes),
+            Format::Jpeg => jpeg::info(bytes),
+        }
+    }
+
+    pub fn decode(self, bytes: &[u8], limits: Limits) -> Result<Image> {
+        match self {
+            Format::Png => png::decode(bytes, limits),
+            Format::Jpeg => jpeg::decode(bytes, limits),
+        }
     }
 }
 

@@ -1,74 +1,82 @@
 //! JPEG, baseline, progressive and lossless, to upright RGBA.
 
-use crate::pixels::{blank, ends_early, expand, Image, Info, Limits, Result};
+mod outline;
+
+use crate::pixels::{blank, check_memory, ends_early, expand, Image, Info, Limits, Result};
 use crate::{exif, orient};
 use jpeg_decoder::{Decoder, Error, ImageInfo, PixelFormat, UnsupportedFeature};
+use outline::{Frame, Outline};
 use std::io::ErrorKind;
 
 struct Opened<'a> {
     decoder: Decoder<&'a [u8]>,
     info: ImageInfo,
-    orientation: u32,
 }
 
 pub fn info(bytes: &[u8]) -> Result<Info> {
-    let Opened {
-        info, orientation, ..
-    } = open(bytes)?;
+    let info = open(bytes)?.info;
+    let outline = Outline::of(bytes, true);
+    let orientation = outline.exif.map_or(1, exif::orientation);
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     let (width, height) = if orient::swaps(orientation) {
         (height, width)
     } else {
         (width, height)
     };
-    let (channels, bits) = match info.pixel_format {
-        PixelFormat::L8 => (1, 8),
-        PixelFormat::L16 => (1, 16),
-        PixelFormat::RGB24 | PixelFormat::CMYK32 => (3, 8),
+    let channels = match info.pixel_format {
+        PixelFormat::L8 | PixelFormat::L16 => 1,
+        PixelFormat::RGB24 | PixelFormat::CMYK32 => 3,
     };
     Ok(Info {
         width,
         height,
         channels,
-        bits,
+        bits: outline.frame.map_or(8, |frame| u32::from(frame.precision)),
         orientation,
     })
 }
 
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image> {
-    let Opened {
-        mut decoder,
-        info,
-        orientation,
-    } = open(bytes)?;
+    let Opened { mut decoder, info } = open(bytes)?;
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     limits.check(width, height)?;
+    let outline = Outline::of(bytes, false);
+    outline.check(bytes.len())?;
+    let pixels = u64::from(width) * u64::from(height);
+    let decoder_bytes = outline.frame.as_ref().map_or(0, Frame::decoder_bytes);
+    // Twice the result, where it is turned.
+    check_memory(bytes.len() as u64 + decoder_bytes + 8 * pixels)?;
     let samples = decoder
         .decode()
         .map_err(|e| explain(e, bytes, "the image data"))?;
-    let pixels = width as usize * height as usize;
-    if samples.len() < pixels * info.pixel_format.pixel_bytes() {
+    drop(decoder); // It holds the coefficients.
+    let samples = match outline.frame {
+        Some(frame) if frame.is_wide() => narrow(&samples, frame.precision),
+        _ => samples,
+    };
+    let channels = match info.pixel_format {
+        PixelFormat::L8 | PixelFormat::L16 => 1,
+        PixelFormat::RGB24 => 3,
+        PixelFormat::CMYK32 => 4,
+    };
+    if samples.len() as u64 != pixels * channels as u64 {
         return Err("it has fewer pixels than its header says, a whole file is wanted".to_owned());
     }
     let mut data = blank(width, height)?;
     match info.pixel_format {
-        PixelFormat::L8 => expand(&mut data, &samples, 1),
-        PixelFormat::RGB24 => expand(&mut data, &samples, 3),
-        PixelFormat::L16 => expand_grey16(&mut data, &samples),
         PixelFormat::CMYK32 => expand_cmyk(&mut data, &samples),
+        _ => expand(&mut data, &samples, channels),
     }
     drop(samples);
-    orient::upright(
-        Image {
-            width,
-            height,
-            data,
-        },
-        orientation,
-    )
+    let image = Image {
+        width,
+        height,
+        data,
+    };
+    orient::upright(image, outline.exif.map_or(1, exif::orientation))
 }
 
-/// Reads the header; the EXIF orientation counts when it stands before the frame, as it must.
+/// Reads the header.
 fn open(bytes: &[u8]) -> Result<Opened<'_>> {
     let mut decoder = Decoder::new(bytes);
     decoder
@@ -77,18 +85,20 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>> {
     let info = decoder
         .info()
         .ok_or("it has no frame, a whole file is wanted")?;
-    let orientation = decoder.exif_data().map_or(1, exif::orientation);
-    Ok(Opened {
-        decoder,
-        info,
-        orientation,
-    })
+    Ok(Opened { decoder, info })
 }
 
-/// The high byte of each sample; the decoder gives them in the machine's order, little-endian.
-fn expand_grey16(to: &mut [u8], from: &[u8]) {
-    for (t, f) in to.chunks_exact_mut(4).zip(from.chunks_exact(2)) {
-        t.copy_from_slice(&[f[1], f[1], f[1], 255]);
+/// Samples of `bits` bits, two bytes each in the machine's order, little-endian, to 8 bits.
+fn narrow(samples: &[u8], bits: u8) -> Vec<u8> {
+    let most = (1u32 << bits) - 1;
+    let pairs = samples.chunks_exact(2);
+    let values = pairs.map(|pair| u32::from(pair[0]) | u32::from(pair[1]) << 8);
+    if bits > 8 {
+        values.map(|value| (value >> (bits - 8)) as u8).collect()
+    } else {
+        values
+            .map(|value| (value.min(most) * 255 / most) as u8)
+            .collect()
     }
 }
 

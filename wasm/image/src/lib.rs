@@ -25,11 +25,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub fn info(bytes: &[u8]) -> Result<Vec<u32>, JsError> {
     let format = Format::of(bytes).map_err(to_js)?;
-    let info = match format {
-        Format::Png => png::info(bytes),
-        Format::Jpeg => jpeg::info(bytes),
-    };
-    let info = info.map_err(to_js)?;
+    let info = format.info(bytes).map_err(to_js)?;
     let code = format as u32;
     Ok(vec![
         code,
@@ -53,11 +49,8 @@ pub fn decode(
         pixels: max_pixels,
         side: max_side,
     };
-    let image = match Format::of(bytes).map_err(to_js)? {
-        Format::Png => png::decode(bytes, limits),
-        Format::Jpeg => jpeg::decode(bytes, limits),
-    };
-    let image = image.map_err(to_js)?;
+    let format = Format::of(bytes).map_err(to_js)?;
+    let image = format.decode(bytes, limits).map_err(to_js)?;
     for (to, from) in size.iter_mut().zip([image.width, image.height]) {
         *to = from;
     }

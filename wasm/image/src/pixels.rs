@@ -49,6 +49,21 @@ impl Limits {
     }
 }
 
+/// Of the 4 GiB that a module can address; the rest is for what the estimates leave out.
+const MOST_BYTES: u64 = 7 << 29;
+
+/// Refuses work that would not fit into the module: the crates' own allocations end the instance
+/// when they fail.
+pub fn check_memory(bytes: u64) -> Result<()> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let (found, most) = (grouped(bytes >> 20), grouped(MOST_BYTES >> 20));
+    Err(format!(
+        "it takes {found} MiB of memory to decode, at most {most} MiB are wanted"
+    ))
+}
+
 /// `count` zero bytes, or an error where the memory is not to be had: a failed allocation of
 /// `vec!` would end the whole instance.
 pub fn zeroed(count: u64) -> Result<Vec<u8>> {
