@@ -10,6 +10,7 @@ import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { Accumulator } from "./accumulator.ts";
+import { checkLabels } from "./labels.ts";
 import type { StepOptions } from "./training_step.ts";
 
 /** Results over all images of a split. */
@@ -77,11 +78,13 @@ export class Evaluator implements Disposable {
    * Runs over a split; a short last batch is padded with images that do not count.
    *
    * @param onProgress told the number of images done after each batch
+   * @throws {DataError} when a label is no class of the model
    * @throws {ShapeError} when the images are larger than the model's
    * @throws {UsageError} when the split is empty
    */
   async run(split: Split, onProgress?: (images: number) => void): Promise<Evaluation> {
-    const { batchSize } = this, imageSize = this.weights.model.inputSize;
+    const { batchSize } = this, { inputSize: imageSize, name, classes } = this.weights.model;
+    checkLabels(`evaluate ${name}`, split.labels, classes);
     let loss = 0, top1 = 0, top5 = 0, images = 0, pending = 0;
     const collect = async (): Promise<void> => {
       const sums = await this.#accumulator.take();

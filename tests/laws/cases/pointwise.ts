@@ -213,9 +213,7 @@ const roundingCase: LawCase = {
       inputs: [{ shape: [values.length], values }],
       apply: ([x]) => [ops.round(x), ops.floor(x), ops.ceil(x), ops.sign(x)],
       reference: (inputs) =>
-        [roundHalfEven, Math.floor, Math.ceil, sign].map((fn) =>
-          mapElements((x) => fn(x), inputs)
-        ),
+        [roundHalfEven, Math.floor, Math.ceil, sign].map((fn) => mapElements((x) => fn(x), inputs)),
       tolerance: [0, 0],
     }),
   ),
