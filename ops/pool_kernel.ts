@@ -10,7 +10,13 @@ import {
   writes,
 } from "../core/kernel.ts";
 import { elementBytes } from "../core/shape.ts";
-import { extremeFunction, floatFunction, isNan, wgslFloat, wgslNumber } from "../core/wgsl_floats.ts";
+import {
+  extremeFunction,
+  floatFunction,
+  isNan,
+  wgslFloat,
+  wgslNumber,
+} from "../core/wgsl_floats.ts";
 import {
   checkTrips,
   floats,
@@ -35,7 +41,12 @@ const keyOf = (g: PoolGeometry): string => `${g.kh}x${g.kw} s${g.sh}x${g.sw} c${
 function overPlaces(
   label: string,
   g: PoolGeometry,
-  body: { readonly before?: string; readonly start: string; readonly each: string; readonly end: string },
+  body: {
+    readonly before?: string;
+    readonly start: string;
+    readonly each: string;
+    readonly end: string;
+  },
 ): Pick<WgslPass, "label" | "code" | "groups"> {
   const blocks = g.c / lanesOf(g.c);
   checkTrips(label, g.kh * (1 + g.kw));

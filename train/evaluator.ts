@@ -13,6 +13,7 @@ import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { Accumulator } from "./accumulator.ts";
 import { firstNaN } from "./first_nan.ts";
+import { checkLabels } from "./labels.ts";
 import type { StepOptions } from "./training_step.ts";
 import { Turns, unlessAborted } from "./turns.ts";
 
@@ -127,6 +128,7 @@ export class Evaluator implements Disposable {
   /**
    * Runs over a split; a short last batch is padded with images that do not count.
    *
+   * @throws {DataError} when a label is no class of the model
    * @throws {ShapeError} when the images are larger than the model's
    * @throws {UsageError} when the split is empty
    * @throws the signal's reason, within a batch of its abort
@@ -134,7 +136,8 @@ export class Evaluator implements Disposable {
   async run(split: Split, options: RunOptions = {}): Promise<Evaluation> {
     const { onProgress, signal } = options, turns = new Turns(signal);
     signal?.throwIfAborted();
-    const { batchSize } = this, imageSize = this.weights.model.inputSize;
+    const { batchSize } = this, { inputSize: imageSize, name, classes } = this.weights.model;
+    checkLabels(`evaluate ${name}`, split.labels, classes);
     const total = [0, 0, 0];
     let images = 0, pending = 0, reading = Promise.resolve();
     const read = async (): Promise<void> => {

@@ -15,6 +15,7 @@ import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { mul } from "../ops/pointwise.ts";
 import { Accumulator } from "./accumulator.ts";
+import { checkLabels } from "./labels.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   blockGradients,
@@ -106,6 +107,8 @@ export class TrainingStep implements Disposable {
     readonly microBatch: number,
     /** The model normalises with statistics of the batch: cutting it changes them. */
     readonly hasBatchStatistics: boolean,
+    /** Classes that the model tells apart. */
+    readonly classes: number,
     /** Pixels u32 `[n,size,size]` and labels i32 `[n]` of a micro-batch. */
     readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
     accumulator: Accumulator,
@@ -170,6 +173,7 @@ export class TrainingStep implements Disposable {
       batchSize,
       microBatch,
       hasBatchStatistics,
+      weights.model.classes,
       traced,
       accumulator,
       update,
@@ -208,11 +212,13 @@ export class TrainingStep implements Disposable {
    * Takes one step; returns before the device has finished.
    *
    * @param pixels u32 `[batchSize,size,size]`, RGBA8 with red in the low byte
-   * @param labels i32 `[batchSize]`
+   * @param labels i32 `[batchSize]`, classes or `ignoredLabel`
    * @param learningRate of this step
+   * @throws {DataError} when a label is no class; nothing has changed then
    * @throws {ShapeError} when pixels or labels have another number or type of elements
    */
   run(pixels: Elements, labels: Elements, learningRate: number): void {
+    checkLabels(`take step ${this.#steps + 1}`, labels, this.classes);
     this.#steps++;
     this.#taken++;
     const values = this.optimizer.scalarsAt(this.#steps, learningRate);

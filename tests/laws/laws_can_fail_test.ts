@@ -1,10 +1,10 @@
 /** The laws can fail: operations with one fault each, found by the law that is meant for it. */
 import * as fc from "npm:fast-check@4";
 import { Device } from "../../core/device.ts";
-import { apply, arg, primitives as p } from "../../core/expr.ts";
+import { apply, arg, type Expr, primitives as p } from "../../core/expr.ts";
 import { applyOne, type MapOp, type Tensor } from "../../core/graph.ts";
 import { reshape } from "../../core/structure.ts";
-import { mul, sum } from "../../ops/mod.ts";
+import { greater, greaterEqual, mul, sum, where } from "../../ops/mod.ts";
 import { assertRejects } from "../core/support.ts";
 import { FakeBackend } from "../core/fake_backend.ts";
 import assert from "node:assert/strict";
@@ -112,6 +112,44 @@ Deno.test("laws: a wrong adjoint is found", async () => {
     linearIn: [0],
   };
   await assertRejects(check(doubled), assert.AssertionError, /law of the adjoint, input 0/);
+});
+
+Deno.test("laws: a NaN or an infinity that is lost is found", async () => {
+  const rectifier = (expr: Expr, gradient: (x: Tensor, dy: Tensor) => Tensor): Instance => {
+    const op: MapOp<void> = {
+      kind: "map",
+      name: "rectifier",
+      infer: ([x]) => [x],
+      expr: () => expr,
+      grad: ({ inputs: [x] }, [dy]) => [dy ? gradient(x, dy) : null],
+    };
+    return {
+      label: "rectifier",
+      inputs: [{ shape: [40], kinks: { at: [0], margin: 0.05 } }],
+      apply: ([x]) => [applyOne(op, [x], undefined)],
+      reference: map((v) => Math.max(v, 0)),
+      differentiableIn: [0],
+      special: {
+        gradient: ([x], [dy]) => [{ ...x, data: dy.data.map((g, i) => x.data[i] <= 0 ? 0 : g) }],
+      },
+    };
+  };
+  const special = [[NaN, Infinity, -Infinity, 0, 1]];
+  const law = (instance: Instance) => checkLaws(device, instance, 7, { unfused: true, special });
+  const right = apply(p.max, arg(0), 0),
+    dropsNaN = apply(p.select, apply(p.gt, arg(0), 0), arg(0), 0);
+  const gate = (x: Tensor, dy: Tensor) => where(greaterEqual(0, x), 0, dy);
+  await law(rectifier(right, gate));
+  await assertRejects(
+    law(rectifier(dropsNaN, gate)),
+    assert.AssertionError,
+    /law of special values: result 0 of \[.*is 0 at \d+, expected is NaN/,
+  );
+  await assertRejects(
+    law(rectifier(right, (x, dy) => mul(dy, greater(x, 0)))),
+    assert.AssertionError,
+    /law of special values: gradient 0 of/,
+  );
 });
 
 Deno.test("laws: filled inputs keep to their specs", async () => {

@@ -13,14 +13,14 @@ import { add, mul, sum } from "../../ops/mod.ts";
 import { assertClose } from "../assert.ts";
 import type { Instance, NdArray } from "./case.ts";
 import { elementsOf, fill, type Filling } from "./fill.ts";
-import { checkSpecial, valuesFor, withoutLargest } from "./special.ts";
+import { checkSpecial, type Filler, valuesFor, withoutLargest } from "./special.ts";
 
 /** Which laws to check beside shape and value. */
 export interface LawOptions {
   /** Compile a second time without fusion and compare. */
   readonly unfused: boolean;
-  /** What inputs are filled with for the law of special values; without them it is left out. */
-  readonly special?: readonly number[];
+  /** What inputs are filled with for the law of special values; by default it is left out. */
+  readonly special?: readonly Filler[];
 }
 
 /** An instance as a graph: `Σ_j ⟨out_j, y_j⟩` is differentiated, with `y` as inputs. */
@@ -61,9 +61,8 @@ export async function checkLaws(
       checkAdjoint(graph, whole, await runOn(plan, graph, seed, "integers", k), k);
     }
   }
-  if (options.special && instance.special) {
-    const values = valuesFor(instance, options.special);
-    checkSpecial(instance, await runOn(plan, graph, seed, values));
+  for (const filler of instance.special && options.special || []) {
+    checkSpecial(instance, await runOn(plan, graph, seed, valuesFor(instance, filler)));
   }
   if (!options.unfused) return;
   using apart = await device.compile({ outputs }, { fuse: false });

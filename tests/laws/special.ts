@@ -16,23 +16,32 @@ import type { Instance, NdArray } from "./case.ts";
 /** Largest finite f32. */
 const largest = 3.4028234663852886e38;
 
-/** A few of the special values among ordinary ones; inputs are filled from them at random. */
-export const specialValues: fc.Arbitrary<readonly number[]> = fc.array(
-  fc.constantFrom(
-    ...[NaN, Infinity, -Infinity, 0, -0, largest, -largest],
-    ...[1, -1, 0.5, -2.5, 3, 6, 7.25],
-  ),
-  { minLength: 2, maxLength: 14 },
-);
+/** What inputs are filled with at random. */
+export type Filler = readonly number[];
+
+const special = fc.constantFrom(NaN, Infinity, -Infinity, 0, -0, largest, -largest);
+const ordinary = fc.constantFrom(1, -1, 0.5, -2.5, 3, 6, 7.25);
+
+/** One or two special values among ordinary ones: a NaN beside every infinity would hide it. */
+const filler: fc.Arbitrary<Filler> = fc.tuple(
+  fc.array(special, { minLength: 1, maxLength: 2 }),
+  fc.array(ordinary, { maxLength: 3 }),
+).map(([some, others]) => [...some, ...others]);
+
+/** Fillings for one compiled plan, one after the other. */
+export const fillers: fc.Arbitrary<readonly Filler[]> = fc.array(filler, {
+  minLength: 8,
+  maxLength: 8,
+});
 
 /** Those of the values that an instance is filled with; one at least. */
-export function valuesFor({ special }: Instance, drawn: readonly number[]): readonly number[] {
+export function valuesFor({ special }: Instance, drawn: Filler): Filler {
   const fit = special?.large === false ? withoutLargest(drawn) : drawn;
   return fit.length > 0 ? fit : [NaN];
 }
 
 /** The same for the gradients of results, which are summed over repetitions. */
-export function withoutLargest(drawn: readonly number[]): readonly number[] {
+export function withoutLargest(drawn: Filler): Filler {
   const fit = drawn.filter((v) => Math.abs(v) !== largest);
   return fit.length > 0 ? fit : [1];
 }

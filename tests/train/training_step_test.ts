@@ -4,6 +4,7 @@ import type { Device } from "../../core/device.ts";
 import { Random } from "../../core/rng.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
 import { adam, sgd } from "../../train/optimizer.ts";
+import { Evaluator } from "../../train/evaluator.ts";
 import { type StepOptions, TrainingStep } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
@@ -58,6 +59,41 @@ Deno.test("training step: metrics are means since the last reading", async () =>
   assertClose(losses, Array(3).fill(losses[0]), { rtol: 1e-6, what: "the mean loss" });
   assertClose([losses[0]], [Math.log(5)], { rtol: 0.5, what: "the loss of an untrained net" });
   assert.equal(step.steps, 6);
+});
+
+Deno.test("training step: a label that is no class is refused, an ignored one is not", async () => {
+  const [device] = devices.all;
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using step = await TrainingStep.create(device, weights, sgd(), options);
+  step.run(pixels, labels.with(2, -100), 1);
+  const before = await trained(weights);
+  for (const label of [-1, 5, 2 ** 31 - 1, -101]) {
+    assert.throws(() => step.run(pixels, labels.with(6, label), 1), {
+      name: "DataError",
+      message: `Cannot take step 2: the label of image 6 is ${label}, ` +
+        "0 to 4 is wanted, or -100 for an image that does not count",
+    });
+  }
+  assert.deepEqual([step.steps, await trained(weights)], [1, before]);
+  const { steps, loss } = await step.metrics();
+  assert(steps === 1 && Number.isFinite(loss));
+});
+
+Deno.test("evaluator: a label that is no class is refused before the first batch", async () => {
+  const [device] = devices.all;
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using evaluator = await Evaluator.create(device, weights, { ...options, batchSize: 2 });
+  const split = {
+    ...{ size: 4, width: 12, height: 12, channels: 1 as const, images: new Uint8Array(4 * 144) },
+    labels: Int32Array.of(0, 4, 1, 2),
+  };
+  const { loss } = await evaluator.run(split);
+  await assert.rejects(evaluator.run({ ...split, labels: split.labels.with(3, 5) }), {
+    name: "DataError",
+    message: "Cannot evaluate residual: the label of image 3 is 5, " +
+      "0 to 4 is wanted, or -100 for an image that does not count",
+  });
+  assert.equal((await evaluator.run(split)).loss, loss);
 });
 
 Deno.test("training step: weights and statistics are updated by one kernel per block", async () => {

@@ -1,6 +1,6 @@
 /** Laws of cross-entropy. */
 import * as fc from "npm:fast-check@4";
-import { sizeOf } from "../../../core/shape.ts";
+import { type Shape, sizeOf } from "../../../core/shape.ts";
 import { input } from "../../../core/structure.ts";
 import { crossEntropy } from "../../../ops/mod.ts";
 import * as references from "../../reference/cross_entropy.ts";
@@ -43,19 +43,31 @@ const hard: fc.Arbitrary<Instance> = settings.chain((drawn) => {
   });
 });
 
-const soft: fc.Arbitrary<Instance> = settings.map(({ shape, smoothing, reduction }) => ({
-  label: JSON.stringify({ shape, smoothing, reduction }),
-  // The target need not add up to 1: the formula holds for any numbers.
-  inputs: [{ shape, range: [-4, 4] }, { shape, range: [0, 1] }],
-  apply: ([logits, target]) => [
-    crossEntropy(logits, target, { labelSmoothing: smoothing, reduction }),
-  ],
-  reference: (given) => [
-    references.softCrossEntropy(given, { ignoreIndex: -100, smoothing, reduction }),
-  ],
-  differentiableIn: [0, 1],
-  special: { large: false },
-}));
+/** Probabilities of 0 and 1; that a row adds up to 1 is not asked, the formula holds for any numbers. */
+const sure = (shape: Shape): InputSpec => ({
+  shape,
+  values: Array.from({ length: sizeOf(shape) }, (_, i) => i % 3 === 0 ? 1 : 0),
+  isOrdinary: true,
+});
+
+const soft: fc.Arbitrary<Instance> = fc.tuple(settings, fc.boolean()).map(
+  ([{ shape, smoothing: drawn, reduction }, isSure]): Instance => {
+    // Smoothing would leave no probability of 0.
+    const smoothing = isSure ? 0 : drawn;
+    return {
+      label: JSON.stringify({ shape, smoothing, reduction, isSure }),
+      inputs: [{ shape, range: [-4, 4] }, isSure ? sure(shape) : { shape, range: [0, 1] }],
+      apply: ([logits, target]) => [
+        crossEntropy(logits, target, { labelSmoothing: smoothing, reduction }),
+      ],
+      reference: (given) => [
+        references.softCrossEntropy(given, { ignoreIndex: -100, smoothing, reduction }),
+      ],
+      differentiableIn: [0, 1],
+      special: { large: false },
+    };
+  },
+);
 
 const logits = input([4, 10], "logits"), labels = input([4], "labels", "i32");
 const target = input([4, 10], "target"), weights = input([10], "weights");
