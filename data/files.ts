@@ -30,6 +30,9 @@ export function fileError(action: string, path: string, access: Access, error: u
   if (error instanceof Deno.errors.IsADirectory) {
     return fail(`${path} is a folder, a file is wanted`);
   }
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    return fail(`the disk is full, room for ${path} is wanted`);
+  }
   if (error instanceof Error) return fail(`${path}: ${error.message}`);
   return fail(`${path}: ${String(error)}`);
 }
