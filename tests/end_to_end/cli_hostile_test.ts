@@ -41,9 +41,9 @@ Deno.test("full disk: it is told with the path", {
     permissions: [],
     lines: new CommandLines({ url: import.meta.url, args: [] }),
   };
-  const writings = { last: folder.write("last", "text"), metrics: folder.log({}) };
+  const writings = { last: () => folder.write("last", "text"), metrics: () => folder.log({}) };
   for (const name of ["last", "metrics"] as const) {
-    const error = await writings[name].then(() => assert.fail("written"), (error) => error);
+    const error = await writings[name]().then(() => assert.fail("written"), (error) => error);
     const { code, message } = failureOf(error, failing)!;
     assert.equal(message, `Cannot write ${folder.file(name)}: the disk is full`);
     assert.equal(code, exitCodes.failed);
