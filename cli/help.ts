@@ -30,10 +30,10 @@ export function helpPage(
 ): string {
   const width = Math.min(columns, longestLine), { permissions } = command;
   const page = [...wrap(command.summary, width), "", paint.bold("Examples")];
-  for (const { words, note, more = [] } of command.examples) {
+  for (const { name, words, note, more = [] } of command.examples) {
     const needs = parseFlags(more, lines.project ?? lines.folder);
     const placed = words.map((word) => inProject(word, lines));
-    const shell = shellLines(lines.words({ words: placed, permissions, more: needs }), width);
+    const shell = shellLines(lines.words({ name, words: placed, permissions, more: needs }), width);
     page.push(...shell.map((line) => `  ${paint.cyan(line)}`));
     page.push(...wrap(note, width - 6).map((line) => `      ${paint.dim(line)}`));
   }

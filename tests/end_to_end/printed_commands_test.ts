@@ -133,8 +133,8 @@ Deno.test(
   },
 );
 
-for (const start of [task, file]) {
-  Deno.test(`printed commands: hints and examples of ${start("…")}`, options, async () => {
+for (const [kind, start] of Object.entries({ tasks: task, "entry files": file })) {
+  Deno.test(`printed commands: hints and examples of ${kind}`, options, async () => {
     for (const name of ["train", "predict", "evaluate"]) {
       const wrong = await run(`${start(name)} --wrong`);
       assert.equal(wrong.code, 2);
