@@ -10,7 +10,7 @@ export const machineOptions = group("Machine", {
   }),
   seed: integer({
     help: "everything random follows from it",
-    default: 0,
+    unset: "0",
     min: 0,
     max: 2 ** 32 - 1,
   }),

@@ -4,6 +4,7 @@ import { models } from "../models/models.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
 import { Evaluator } from "../train/evaluator.ts";
+import { nanError } from "../train/first_nan.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
@@ -12,7 +13,7 @@ import { openNamedDataset } from "./open_dataset.ts";
 import { choice, group, integer } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
-import { dataOptions, names } from "./training_options.ts";
+import { dataOptions, names, standardDataset } from "./training_options.ts";
 import { findWeights } from "./weights_file.ts";
 import { weightsOption } from "./weights_option.ts";
 
@@ -47,7 +48,8 @@ export const command = defineCommand({
     const { signal } = interrupt;
     const { checkpoint, origin } = await findWeights(options.weights, lines);
     checkModel(checkpoint.model.name, checkpoint.file, options.model);
-    const dataset = await openNamedDataset(options.dataset, options, context, signal);
+    const name = options.dataset ?? standardDataset;
+    const dataset = await openNamedDataset(name, options, context, signal);
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
@@ -65,6 +67,9 @@ export const command = defineCommand({
       onProgress: (done) => progress.update({ done, total }),
       signal,
     });
+    if (!Number.isFinite(result.loss)) {
+      throw nanError("evaluate", checkpoint.file, await evaluator.findNaN(dataset.test));
+    }
     const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
     progress.clear();
     const { top1, top5, loss } = result;

@@ -40,7 +40,7 @@ export const command = defineCommand({
     ...group("Run", {
       runs: path({
         help: "folder that run folders are made in",
-        default: "runs",
+        unset: "runs",
         valueName: "DIR",
       }),
       resume: path({ help: "run folder to go on with", valueName: "DIR" }),
@@ -55,7 +55,8 @@ export const command = defineCommand({
   },
   run: async ({ options }, context): Promise<ExitCode | void> => {
     const plan = await planTraining(options, context);
-    await askToWrite(plan.resume?.path ?? options.runs);
+    const root = options.runs ?? "runs";
+    await askToWrite(plan.resume?.path ?? root);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
     const report = new TrainingReport(context, plan, options.json);
@@ -75,37 +76,43 @@ export const command = defineCommand({
     const { train, test } = plan.dataset, imageSize = model.inputSize;
     checkBatches(train, { ...plan.recipe, imageSize, last: "drop" });
     checkBatches(test, { batchSize: 1, imageSize, last: "pad" });
-    const run = await openRun(plan, trainer, device.name, options.runs);
+    using folder = await openFolder(plan, root);
+    const run = await openRun(plan, trainer, folder, report);
     report.planned(trainer, run.folder.path);
     return await trainToEnd(run, report);
   },
 });
 
-async function openRun(
-  plan: TrainingPlan,
-  trainer: Trainer,
-  device: string,
+async function openFolder(
+  { resume, model, dataset }: TrainingPlan,
   root: string,
+): Promise<RunFolder> {
+  if (resume) return await RunFolder.open(resume.path);
+  return await RunFolder.create(root, model, dataset.name, new Date());
+}
+
+async function openRun(
+  { resume, recipe, dataDir, model }: TrainingPlan,
+  trainer: Trainer,
+  folder: RunFolder,
+  report: TrainingReport,
 ): Promise<Run> {
-  if (plan.resume) return await Run.resume(trainer, plan.resume);
-  const { weights, dataset, recipe } = trainer.options;
-  const folder = await RunFolder.create(root, plan.model, dataset.name, new Date());
-  const config = {
-    version,
-    device,
-    dataset: dataset.name,
-    dataDir: plan.dataDir && resolve(plan.dataDir),
-    model: plan.model,
-    classes: dataset.classes,
-    recipe,
-    parameters: weights.size,
-  };
-  try {
-    return await Run.begin(trainer, folder, config);
-  } catch (error) {
-    await Deno.remove(folder.path, { recursive: true }).catch(() => {});
-    throw error;
+  const { weights, dataset, device: { name: device } } = trainer.options;
+  // As seen from anywhere: the run may be resumed from another folder.
+  const place = dataDir && resolve(dataDir);
+  const now = new Date().toISOString(), common = { version, device, recipe, dataDir: place };
+  if (resume) {
+    const config = { ...resume.config, ...common, resumed: now };
+    return await Run.resume(trainer, folder, config, (text) => report.note(text));
   }
+  return await Run.begin(trainer, folder, {
+    ...common,
+    started: now,
+    dataset: dataset.name,
+    model,
+    classes: dataset.classes,
+    parameters: weights.size,
+  });
 }
 
 async function trainToEnd(run: Run, report: TrainingReport): Promise<ExitCode> {
@@ -113,22 +120,34 @@ async function trainToEnd(run: Run, report: TrainingReport): Promise<ExitCode> {
     onFirst: () => report.note("finishing the step and saving; Ctrl-C again stops at once"),
   });
   try {
-    for await (const event of run.train()) {
-      report.event(event);
-      if (await interrupt.check()) break;
-    }
+    await trainUntil(interrupt, run, report);
+    if (interrupt.isRequested) await run.save();
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
-    throw new ExitError(exitCodes.diverged, error.message, {
-      hint: `try --lr ${Number((run.trainer.options.recipe.lr / 10).toPrecision(3))}`,
-    });
+    throw error instanceof DivergedError ? diverged(error, run) : error;
   }
   if (interrupt.code !== undefined) {
-    await run.save();
     const step = formatCount(run.trainer.step.steps);
     report.note(`saved after step ${step}; ${report.resumeLine(run)} goes on`);
     return interrupt.code;
   }
   report.end(run);
   return exitCodes.done;
+}
+
+async function trainUntil(interrupt: Interrupt, run: Run, report: TrainingReport): Promise<void> {
+  try {
+    for await (const event of run.train(interrupt.signal)) {
+      report.event(event);
+      if (await interrupt.check()) return;
+    }
+  } catch (error) {
+    // The signal ended an evaluation: its epoch is trained and not measured.
+    if (!interrupt.isRequested || error !== interrupt.signal.reason) throw error;
+  }
+}
+
+function diverged(error: DivergedError, run: Run): ExitError {
+  return new ExitError(exitCodes.diverged, error.message, {
+    hint: `try --lr ${Number((run.trainer.options.recipe.lr / 10).toPrecision(3))}`,
+  });
 }

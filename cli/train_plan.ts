@@ -4,11 +4,15 @@ import type { Dataset, Recipe } from "../data/dataset.ts";
 import { type DatasetName, datasets } from "../data/datasets.ts";
 import { isModelName, type ModelName } from "../models/models.ts";
 import { readRunConfig, type RunConfig } from "../train/run.ts";
-import { RunFolder } from "../train/run_folder.ts";
-import type { Context } from "./command.ts";
+import { type Context, optionName } from "./command.ts";
 import { openNamedDataset } from "./open_dataset.ts";
 import type { Values } from "./options.ts";
-import { type dataOptions, overrideRecipe, type RecipeOptions } from "./training_options.ts";
+import {
+  type dataOptions,
+  overrideRecipe,
+  type RecipeOptions,
+  standardDataset,
+} from "./training_options.ts";
 
 /** A run before a device is opened. */
 export interface TrainingPlan {
@@ -16,29 +20,49 @@ export interface TrainingPlan {
   readonly dataDir?: string;
   readonly model: ModelName;
   readonly recipe: Recipe;
-  /** The folder of the run to go on with. */
-  readonly resume?: RunFolder;
+  /** The run to go on with: its folder and how it was configured. */
+  readonly resume?: { readonly path: string; readonly config: RunConfig };
 }
 
 /** The options that decide it. */
 export type PlanOptions = Values<typeof dataOptions> & RecipeOptions & {
   readonly seed?: number;
+  readonly runs?: string;
   readonly resume?: string;
 };
 
 /** Opens the data set and settles the recipe. */
 export async function planTraining(options: PlanOptions, context: Context): Promise<TrainingPlan> {
-  const resume = options.resume === undefined ? undefined : RunFolder.open(options.resume);
-  const config = resume && await readRunConfig(resume);
-  const name = config ? datasetOf(config, resume.path) : options.dataset;
+  const resume = options.resume === undefined ? undefined : await openResume(options.resume);
+  const config = resume?.config;
+  if (config) refuseFixed(options, config);
+  const name = config ? datasetOf(config, resume.path) : options.dataset ?? standardDataset;
   const dataDir = options.dataDir ?? config?.dataDir, { download } = options;
   const dataset = await openNamedDataset(name, { dataDir, download }, context);
   const base = config ? { ...config.recipe, model: config.model } : dataset.recipe;
-  const recipe = overrideRecipe(base, options, config ? undefined : options.seed);
+  const recipe = overrideRecipe(base, options, options.seed);
   if (!isModelName(recipe.model)) {
     throw new UsageError(`Cannot train: there is no model ${recipe.model}`);
   }
   return { dataset, dataDir, model: recipe.model, recipe, resume };
+}
+
+async function openResume(path: string): Promise<NonNullable<TrainingPlan["resume"]>> {
+  return { path, config: await readRunConfig(path) };
+}
+
+/** What a run is made of: its state would belong to another run if one of these changed. */
+function refuseFixed(options: PlanOptions, { dataset, model, recipe }: RunConfig): void {
+  const { seed, batchSize, optimizer } = recipe, { resume, runs } = options;
+  const fixed = { dataset, model, seed, batchSize, optimizer, runs: undefined };
+  for (const key of Object.keys(fixed) as (keyof typeof fixed)[]) {
+    if (options[key] === undefined || options[key] === fixed[key]) continue;
+    const known = fixed[key] === undefined ? "it stays in its folder" : `it has ${fixed[key]}`;
+    throw new UsageError(
+      `Cannot resume ${resume} with ${optionName(key)} ${options[key]}: ${known}`,
+      { hint: `leave ${optionName(key)} out, or begin another run without --resume` },
+    );
+  }
 }
 
 function datasetOf(config: RunConfig, folder: string): DatasetName {

@@ -15,10 +15,13 @@ const recipe = "from the data set's recipe";
 
 /** Which images. */
 export const dataOptions = group("Data", {
-  dataset: choice(names(datasets), { help: "what to train on", default: "fashion-mini" }),
+  dataset: choice(names(datasets), { help: "what to train on", unset: "fashion-mini" }),
   dataDir: path({ help: "folder with the data set's files", valueName: "DIR" }),
   download: flag({ help: "fetch the files into the folder when they are missing" }),
 });
+
+/** What {@link dataOptions} means by no data set. */
+export const standardDataset = "fashion-mini";
 
 /** How to train; what is not given comes from the data set's recipe. */
 export const recipeOptions = group("Training", {

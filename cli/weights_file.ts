@@ -1,7 +1,7 @@
 /** Which model file a command uses. */
 import { readFile } from "../data/files.ts";
 import { type Checkpoint, decodeCheckpoint } from "../models/checkpoint.ts";
-import { newestBest } from "../train/run_folder.ts";
+import { newestBest } from "../train/newest_run.ts";
 import type { CommandLines } from "./command_lines.ts";
 
 /** A model file and where it was found. */

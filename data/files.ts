@@ -31,23 +31,10 @@ export function fileError(action: string, path: string, access: Access, error: u
     return fail(`${path} is a folder, a file is wanted`);
   }
   if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
-    return fail(`the disk is full, room for ${path} is wanted`);
+    return fail(`the disk is full, ${path} does not fit`);
   }
   if (error instanceof Error) return fail(`${path}: ${error.message}`);
   return fail(`${path}: ${String(error)}`);
-}
-
-/**
- * The error with the place it happened at, as Deno writes it, for operations on an open file: there
- * Deno names none.
- *
- * @param operation what was done, such as `write`
- */
-export function withPlace(error: unknown, operation: string, place: string): unknown {
-  if (error instanceof Error && /\(os error \d+\)$/.test(error.message)) {
-    error.message += `: ${operation} '${place}'`;
-  }
-  return error;
 }
 
 /**
@@ -82,8 +69,10 @@ export async function fileSize(action: string, path: string): Promise<number | u
 }
 
 /**
- * Writes a file so that it is either whole or absent: to `path.part` first, then renamed.
+ * Writes a file so that it is either whole or as it was before: to `path.part` first, which is
+ * synced and renamed. A crash leaves the old file.
  *
+ * @throws {DataError} when the disk is full
  * @throws {UsageError} when writing is not permitted
  */
 export async function writeWhole(
@@ -93,11 +82,35 @@ export async function writeWhole(
 ): Promise<void> {
   const part = `${path}.part`;
   try {
-    await Deno.writeFile(part, content);
+    await writeSynced(part, content instanceof Uint8Array ? [content] : content);
     await Deno.rename(part, path);
   } catch (error) {
     await removeIfThere(part);
     throw fileError(action, path, "write", error);
+  }
+}
+
+async function writeSynced(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+  }
+  await file.sync();
+}
+
+/**
+ * Makes new names in a folder outlast a power cut. Not every system can (Windows has no such
+ * call), and it takes the permission to read the folder: where it fails, nothing is lost but this.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  try {
+    using folder = await Deno.open(path);
+    await folder.sync();
+  } catch {
+    // The files are whole either way; only a power cut could still hide the newest.
   }
 }
 

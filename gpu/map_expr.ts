@@ -1,7 +1,7 @@
 /** Prints the expressions of a map step as one WGSL function of one element. */
-import { DeviceError } from "../core/errors.ts";
-import { type Expr, wgslNumber } from "../core/expr.ts";
+import type { Expr } from "../core/expr.ts";
 import type { DType } from "../core/shape.ts";
+import { floatFunction, wgslFloat } from "../core/wgsl_floats.ts";
 
 /** WGSL of `element`, and what it takes and gives. */
 export interface ElementFunction {
@@ -17,14 +17,12 @@ export interface ElementFunction {
  * Prints expressions; a shared part is computed once.
  *
  * @param dtypeOf dtype of the k-th argument
- * @throws {DeviceError} when a constant is not finite
  */
 export function elementFunction(
-  label: string,
   exprs: readonly Expr[],
   dtypeOf: (arg: number) => DType,
 ): ElementFunction {
-  const printer = new Printer(label);
+  const printer = new Printer();
   const results = exprs.map((e) => printer.print(e));
   const args = [...printer.args].sort((a, b) => a - b);
   const types = exprs.map((e) => e.kind === "arg" ? dtypeOf(e.index) : "f32");
@@ -48,8 +46,6 @@ class Printer {
   readonly args = new Set<number>();
   readonly #names = new Map<Expr, string>();
 
-  constructor(readonly label: string) {}
-
   /** The name of a value, or a number as it stands. */
   print(expr: Expr): string {
     if (expr.kind === "const") return this.#number(expr.value);
@@ -65,7 +61,7 @@ class Printer {
     const [a, b = "", c = ""] = expr.args.map((e) =>
       isConstant ? this.#define(this.print(e)) : this.print(e)
     );
-    if (fn.prelude) this.preludes.add(fn.prelude);
+    fn.preludes?.forEach((prelude) => this.preludes.add(prelude));
     const name = this.#define(fn.wgsl(a, b, c));
     this.#names.set(expr, name);
     return name;
@@ -78,12 +74,9 @@ class Printer {
   }
 
   #number(value: number): string {
-    if (!Number.isFinite(Math.fround(value))) {
-      throw new DeviceError(
-        `Cannot build ${this.label}: it holds the constant ${value}, a finite f32 is wanted`,
-      );
-    }
+    const text = wgslFloat(value);
+    if (text.startsWith("fovea_")) this.preludes.add(floatFunction);
     // In parentheses, since `--1.0` is no WGSL.
-    return value < 0 ? `(${wgslNumber(value)})` : wgslNumber(value);
+    return text.startsWith("-") ? `(${text})` : text;
   }
 }

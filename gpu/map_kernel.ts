@@ -29,11 +29,7 @@ interface Shared {
 
 /** The kernel of a map step. */
 export function mapKernel(step: MapStep): Kernel {
-  const element = elementFunction(
-    step.label,
-    step.outputs.map((o) => o.expr),
-    (k) => step.args[k].dtype,
-  );
+  const element = elementFunction(step.outputs.map((o) => o.expr), (k) => step.args[k].dtype);
   const walk = walkQuads(step, element.args) ?? { width: 1, dims: step.dims, size: step.size };
   const memory = new Bindings();
   for (const k of element.args) {

@@ -3,7 +3,7 @@ import { CheckpointError } from "../core/errors.ts";
 import type { Model } from "./model.ts";
 import { isModelName, models } from "./models.ts";
 import { parseSafetensors, type SafeTensors, serializeSafetensors } from "./safetensors.ts";
-import type { Weights } from "./weights.ts";
+import type { SavedWeights, Weights } from "./weights.ts";
 
 /** How pictures become inputs, and what the outputs are called. */
 export interface Preprocessing {
@@ -43,8 +43,17 @@ export async function encodeCheckpoint(
   preprocessing: Preprocessing,
   extra: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { model } = weights;
-  return serializeSafetensors(await weights.save(), {
+  return serializeCheckpoint(weights.model, await weights.save(), preprocessing, extra);
+}
+
+/** {@link encodeCheckpoint} for weights that were read from their device already. */
+export function serializeCheckpoint(
+  model: Model,
+  weights: SavedWeights,
+  preprocessing: Preprocessing,
+  extra: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  return serializeSafetensors(weights, {
     ...extra,
     format,
     model: model.name,

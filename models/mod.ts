@@ -23,7 +23,7 @@ export type { Model, ModelEntry, ModelOptions } from "./model.ts";
 export { type ModelName, models } from "./models.ts";
 export { TutorialCnn } from "./tutorial_cnn.ts";
 export { BasicBlock, ResNet, type Stem } from "./resnet.ts";
-export { initialWeights, Weights } from "./weights.ts";
+export { initialWeights, type SavedWeights, Weights } from "./weights.ts";
 export {
   type Checkpoint,
   decodeCheckpoint,

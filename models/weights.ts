@@ -5,10 +5,14 @@ import type { Tensor } from "../core/graph.ts";
 import { Random } from "../core/rng.ts";
 import { sameShape, show } from "../core/shape.ts";
 import { Store } from "../core/store.ts";
+import { holdsNaN } from "./finite.ts";
 import { diskShape, fromDisk, toDisk } from "./layout.ts";
 import type { Model } from "./model.ts";
 import { asParameter, initialElements, parametersOf } from "./parameter.ts";
 import { type SafeTensors, type StoredTensor, toFloat32 } from "./safetensors.ts";
+
+/** Every parameter by its path, f32, in PyTorch's names and order. */
+export type SavedWeights = readonly (readonly [path: string, tensor: StoredTensor])[];
 
 /** A model with memory: trained weights in one store, running statistics in another. */
 export class Weights implements Disposable {
@@ -78,8 +82,8 @@ export class Weights implements Disposable {
    * Fills every parameter from a file in PyTorch's names and order.
    *
    * @param file name for messages
-   * @throws {CheckpointError} when a tensor is missing, unknown or of another shape; nothing is
-   *   changed then
+   * @throws {CheckpointError} when a tensor is missing, unknown, of another shape or holds a NaN;
+   *   nothing is changed then
    */
   load({ tensors }: SafeTensors, file = "checkpoint"): void {
     const loaded: [Tensor, Float32Array<ArrayBuffer>][] = [];
@@ -91,7 +95,9 @@ export class Weights implements Disposable {
         const found = `${path} has shape ${show(stored.shape)}, ${show(wanted)} is wanted`;
         throw misfit(file, path, found, this.model);
       }
-      loaded.push([t, fromDisk(toFloat32(path, stored), t.shape, layout)]);
+      const elements = toFloat32(path, stored);
+      if (holdsNaN(elements)) throw misfit(file, path, `${path} holds NaN`, this.model);
+      loaded.push([t, fromDisk(elements, t.shape, layout)]);
     }
     const unknown = [...tensors.keys()].find((key) =>
       !this.parameters.has(key) && !key.endsWith("num_batches_tracked")
@@ -105,8 +111,8 @@ export class Weights implements Disposable {
    *
    * @throws {DeviceError} when the device was lost
    */
-  async save(): Promise<[string, StoredTensor][]> {
-    const saved: [string, StoredTensor][] = [];
+  async save(): Promise<SavedWeights> {
+    const saved: SavedWeights[number][] = [];
     for (const [path, t] of this.parameters) {
       const { layout } = asParameter(t)!;
       const disk = toDisk(await this.read(t), t.shape, layout);

@@ -1,6 +1,6 @@
 /** Batch normalisation over all axes but the last: training, its gradient, and inference. */
 import { ShapeError } from "../core/errors.ts";
-import { apply, arg, primitives } from "../core/expr.ts";
+import { apply, arg, type Expr, primitives } from "../core/expr.ts";
 import { applyOne, applyOp, type MacroOp, type MapOp, type Tensor } from "../core/graph.ts";
 import { inputRef, outputRef } from "../core/kernel.ts";
 import { f32, show, type Type } from "../core/shape.ts";
@@ -31,8 +31,9 @@ interface BatchNormAttrs {
 }
 
 /**
- * Outputs: mean, 1/√(variance + eps) of the biased variance, unbiased variance, and the scale and
- * shift with which {@link normalizeOp} gets y from x.
+ * Outputs: mean, `inner`, unbiased variance, and the scale and shift with which {@link normalizeOp}
+ * gets y from x. `inner` `[2,c]` is for the gradient: 1/√(variance + eps) of the biased variance,
+ * and what f32 leaves of the mean.
  */
 const statisticsOp: MacroOp<BatchNormAttrs> = {
   kind: "macro",
@@ -46,7 +47,7 @@ const statisticsOp: MacroOp<BatchNormAttrs> = {
           "at least 2 are wanted for a variance; is this evaluation?",
       );
     }
-    return Array.from({ length: 5 }, () => f32([c]));
+    return [[c], [2, c], [c], [c], [c]].map((shape) => f32(shape));
   },
   grad(node, [mean, , variance, dgamma, dbeta]) {
     if (mean ?? variance) {
@@ -61,7 +62,7 @@ const statisticsOp: MacroOp<BatchNormAttrs> = {
   wasm({ inputs, attrs: { eps } }) {
     const [rows, c] = rowsOf(inputs[0]);
     const [x, gamma, beta] = [0, 1, 2].map(inputRef);
-    const [mean, invStd, variance, scale, shift] = [0, 1, 2, 3, 4].map(outputRef);
+    const [mean, inner, variance, scale, shift] = [0, 1, 2, 3, 4].map(outputRef);
     return {
       calls: [
         call(
@@ -70,7 +71,7 @@ const statisticsOp: MacroOp<BatchNormAttrs> = {
           gamma,
           beta,
           mean,
-          invStd,
+          inner,
           variance,
           scale,
           shift,
@@ -85,42 +86,55 @@ const statisticsOp: MacroOp<BatchNormAttrs> = {
 };
 
 interface NormalizeAttrs {
-  readonly mean: Tensor;
-  readonly invStd: Tensor;
+  readonly inner: Tensor;
 }
 
 /**
- * `y = x·scale + shift`, a map, so that it melts with the activation and the shortcut that follow.
- * Its gradient knows that scale and shift are functions of x: with x̂ the normalised x,
- * `dx = scale·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows)`, which is a map again, with the last product as
- * `slope·(x − mean)`.
+ * `y = (x − mean)·scale + shift`, a map, so that it melts with the activation and the shortcut that
+ * follow. With the mean subtracted first a large one costs no digits; `shift` is beta but for what
+ * rounding the mean has left. Its gradient knows that all three are functions of x: with x̂ the
+ * normalised x, `dx = scale·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows)`, which is a map again, as
+ * `scale·(dy + slope·(x − mean) + offset)`.
  */
 const normalizeOp: MapOp<NormalizeAttrs> = {
   kind: "map",
   name: "batchNorm",
   infer: ([x]) => [f32(x.shape)],
-  expr: () => apply(primitives.add, apply(primitives.mul, arg(0), arg(1)), arg(2)),
-  grad({ inputs: [x, scale], attrs: { mean, invStd } }, [dy]) {
-    if (!dy) return [null, null, null];
-    const sums = applyOp(gradSumsOp, [x, dy, mean, invStd, scale], undefined);
-    const [dgamma, dbeta, slope] = sums, [rows] = rowsOf(x);
-    const centred = mul(sub(dy, mul(dbeta, 1 / rows)), scale);
-    return [add(centred, mul(sub(x, mean), slope)), dgamma, dbeta];
+  expr: () => apply(primitives.fma, apply(primitives.sub, arg(0), arg(1)), arg(2), arg(3)),
+  grad({ inputs: [x, mean, scale], attrs: { inner } }, [dy]) {
+    if (!dy) return [null, null, null, null];
+    const [dgamma, dbeta, slope, offset] = applyOp(gradSumsOp, [x, dy, mean, inner], undefined);
+    const dx = applyOne(normalizeGradOp, [dy, x, mean, slope, offset, scale], undefined);
+    return [dx, null, dgamma, dbeta];
   },
 };
 
-/** Inputs: x, dy, mean, invStd, scale. Outputs: dgamma, dbeta, and the slope of x in dx. */
+/** Inputs dy, x, mean, slope, offset, scale; no gradient. */
+const normalizeGradOp: MapOp<void> = {
+  kind: "map",
+  name: "batchNormGrad",
+  infer: ([x]) => [f32(x.shape)],
+  expr() {
+    const { sub, fma, add, mul } = primitives, [dy, x, mean, slope, offset, scale] = argsTo(6);
+    const moved = apply(fma, apply(sub, x, mean), slope, offset);
+    return apply(mul, apply(add, dy, moved), scale);
+  },
+};
+
+const argsTo = (count: number): Expr[] => Array.from({ length: count }, (_, k) => arg(k));
+
+/** Inputs: x, dy, mean, inner. Outputs: dgamma, dbeta, and slope and offset of x − mean in dx. */
 const gradSumsOp: MacroOp<void> = {
   kind: "macro",
-  name: "batchNormGrad",
-  infer: ([, , mean]) => Array.from({ length: 3 }, () => f32(mean.shape)),
+  name: "batchNormSums",
+  infer: ([, , mean]) => Array.from({ length: 4 }, () => f32(mean.shape)),
   wasm({ inputs }) {
     const [rows, c] = rowsOf(inputs[0]);
-    const [x, dy, mean, invStd, scale] = [0, 1, 2, 3, 4].map(inputRef);
-    const [dgamma, dbeta, slope] = [0, 1, 2].map(outputRef);
+    const [x, dy, mean, inner] = [0, 1, 2, 3].map(inputRef);
+    const [dgamma, dbeta, slope, offset] = [0, 1, 2, 3].map(outputRef);
     return {
       calls: [
-        call("batch_norm_sums", x, dy, mean, invStd, scale, dgamma, dbeta, slope, rows, c),
+        call("batch_norm_sums", x, dy, mean, inner, dgamma, dbeta, slope, offset, rows, c),
       ],
     };
   },
@@ -161,7 +175,7 @@ function checkChannels(
  *
  * Shapes: x `[…,c]`, gamma and beta `[c]` → y `[…,c]`, mean and variance `[c]`. Gradients flow
  * through y alone, where the statistics count as functions of x; mean and variance are for running
- * averages. Accuracy: f32, variance in two passes, so that a large mean cancels nothing.
+ * averages. Accuracy: a few roundings of f32, also where the mean is thousands of deviations.
  *
  * @throws {ShapeError} when channels differ, a tensor is no f32, or a channel has less than 2 values
  * @source Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 1
@@ -174,8 +188,8 @@ export function batchNorm(
 ): BatchNormResult {
   const { eps = 1e-5 } = options;
   const statistics = applyOp(statisticsOp, [x, gamma, beta], { eps });
-  const [mean, invStd, variance, scale, shift] = statistics;
-  return { y: applyOne(normalizeOp, [x, scale, shift], { mean, invStd }), mean, variance };
+  const [mean, inner, variance, scale, shift] = statistics;
+  return { y: applyOne(normalizeOp, [x, mean, scale, shift], { inner }), mean, variance };
 }
 
 /**

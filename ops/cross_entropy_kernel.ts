@@ -1,6 +1,6 @@
 /** The WGSL of cross-entropy with labels. */
-import { wgslNumber } from "../core/expr.ts";
 import { reads, type WgslPass, writes } from "../core/kernel.ts";
+import { wgslNumber } from "../core/wgsl_floats.ts";
 import { nanText, rowPass, type RowText } from "./row_kernel.ts";
 
 /** What a kernel depends on. */

@@ -2,6 +2,7 @@
 import { applyOne, type MacroOp, type Tensor } from "../core/graph.ts";
 import { inputRef, outputRef, reads, writes } from "../core/kernel.ts";
 import { f32 } from "../core/shape.ts";
+import { isNan } from "../core/wgsl_floats.ts";
 import { call } from "./kernels.ts";
 import { checkIgnoreIndex, checkLabels } from "./labels.ts";
 import { greater, greaterEqual, mul } from "./pointwise.ts";
@@ -38,8 +39,6 @@ const labelRankOp: MacroOp<LabelRankAttrs> = {
   wgsl({ inputs, attrs: { ignoreIndex } }) {
     const [rows, c] = rowsOf(inputs[0]);
     const bindings = [reads("x", 0), reads("labels", 1, "i32"), writes("rank")];
-    // By bit pattern: WGSL compilers may take it that there is no NaN.
-    const isNaN = (v: string): string => `(bitcast<u32>(${v}) & 0x7fffffffu) > 0x7f800000u`;
     const pass = rowPass("label_rank", rows, c, bindings, (t) =>
       [
         `  let label = labels[row];
@@ -47,12 +46,12 @@ const labelRankOp: MacroOp<LabelRankAttrs> = {
   let valid = !ignored && label >= 0 && label < ${c};
   let own_class = select(0u, u32(label), valid);
   let own = x[base + own_class];
-  let own_last = ${isNaN("own")};
+  let own_last = ${isNan("own")};
   let fault = ${nanText};`,
         t.reduce(
           "beaten",
           "sum",
-          `select(0.0, 1.0, j != own_class && (own_last || ${isNaN("x[at]")} || x[at] > own ||
+          `select(0.0, 1.0, j != own_class && (own_last || ${isNan("x[at]")} || x[at] > own ||
       (x[at] == own && j < own_class)))`,
         ),
         t.once("rank[row] = select(select(fault, -1.0, ignored), beaten, valid);"),

@@ -1,9 +1,9 @@
 /** From packed pixels to normalised floats: the first operation of every model. */
 import { ShapeError } from "../core/errors.ts";
-import { wgslNumber } from "../core/expr.ts";
 import { applyOne, type MacroOp, type Tensor } from "../core/graph.ts";
 import { inputRef, outputRef, perElement, reads, writes } from "../core/kernel.ts";
 import { f32, sizeOf } from "../core/shape.ts";
+import { wgslNumber } from "../core/wgsl_floats.ts";
 import { checkDType } from "./check.ts";
 import { call } from "./kernels.ts";
 

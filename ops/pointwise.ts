@@ -78,33 +78,33 @@ export const div: Binary = binary("div", p.div, (_a, b, dy, y) => {
   const da = div(dy, b);
   return [da, neg(mul(da, y))];
 });
-/** `a` to the power `b`, for a > 0. */
+/** `a` to the power `b`, as C's `pow`; the gradient is for a > 0. */
 export const pow: Binary = binary("pow", p.pow, (a, b, dy, y) => [
   mul(dy, mul(b, pow(a, sub(b, 1)))),
   mul(dy, mul(y, log(a))),
 ]);
-/** The smaller of two; where equal, the gradient goes to `a`. */
-export const minimum: Binary = binary("minimum", p.min, (a, b, dy) => {
-  const first = greaterEqual(b, a);
-  return [mul(dy, first), mul(dy, sub(1, first))];
-});
-/** The larger of two; where equal, the gradient goes to `a`. */
-export const maximum: Binary = binary("maximum", p.max, (a, b, dy) => {
-  const first = greaterEqual(a, b);
-  return [mul(dy, first), mul(dy, sub(1, first))];
-});
-/** 1 where `a > b`, else 0; no gradient. */
+/** The smaller of two, NaN if one is; where equal, the gradient goes to `a`, at NaN to both. */
+export const minimum: Binary = binary("minimum", p.min, (a, b, dy) => [
+  where(greater(a, b), 0, dy),
+  where(greaterEqual(b, a), 0, dy),
+]);
+/** The larger of two, NaN if one is; where equal, the gradient goes to `a`, at NaN to both. */
+export const maximum: Binary = binary("maximum", p.max, (a, b, dy) => [
+  where(greater(b, a), 0, dy),
+  where(greaterEqual(a, b), 0, dy),
+]);
+/** 1 where `a > b`, else 0, also at NaN; no gradient. */
 export const greater: Binary = binary("greater", p.gt, () => [null, null]);
-/** 1 where `a ≥ b`, else 0; no gradient. */
+/** 1 where `a ≥ b`, else 0, also at NaN; no gradient. */
 export const greaterEqual: Binary = binary("greaterEqual", p.ge, () => [null, null]);
-/** 1 where `a = b`, else 0; no gradient. */
+/** 1 where `a = b`, else 0, also at NaN; no gradient. */
 export const equal: Binary = binary("equal", p.eq, () => [null, null]);
 
 /** `−x`. */
 export const neg: Unary = unary("neg", (x) => apply(p.neg, x), (_, dy) => neg(dy));
 /** `|x|`; the gradient at 0 is 0. */
 export const abs: Unary = unary("abs", (x) => apply(p.abs, x), (x, dy) => mul(dy, sign(x)));
-/** −1, 0 or 1; no gradient. */
+/** −1, 0 or 1; 0 at NaN, as in PyTorch; no gradient. */
 export const sign: Unary = unary("sign", (x) => apply(p.sign, x), () => null);
 /** `eˣ`. */
 export const exp: Unary = unary("exp", (x) => apply(p.exp, x), (_, dy, y) => mul(dy, y));
@@ -145,25 +145,28 @@ export const ceil: Unary = unary("ceil", (x) => apply(p.ceil, x), () => null);
 /** Nearest whole number, halves to even; no gradient. */
 export const round: Unary = unary("round", (x) => apply(p.round, x), () => null);
 
+/** `dy` where y is above 0 or NaN, else 0, even where `dy` is infinite. */
+const gate = binary("gate", p.gate, (_dy, y, g) => [gate(g, y), null]);
+
 /**
- * `max(x, 0)`; the gradient at 0 is 0, as in PyTorch.
+ * `max(x, 0)`; the gradient at 0 is 0, and passes at NaN, as in PyTorch.
  *
  * @source Nair & Hinton 2010, "Rectified linear units improve restricted Boltzmann machines"
  */
 export const relu: Unary = unary(
   "relu",
   (x) => apply(p.max, x, 0),
-  (_, dy, y) => mul(dy, greater(y, 0)),
+  (_, dy, y) => gate(dy, y),
 );
 /**
- * `min(max(x, 0), 6)`; the gradient at 0 and 6 is 0.
+ * `min(max(x, 0), 6)`; the gradient at 0 and 6 is 0, and passes at NaN, as in PyTorch.
  *
  * @source Sandler et al. 2018, "MobileNetV2", arXiv:1801.04381
  */
 export const relu6: Unary = unary(
   "relu6",
   (x) => apply(p.min, apply(p.max, x, 0), 6),
-  (_, dy, y) => mul(dy, mul(greater(y, 0), greater(6, y))),
+  (_, dy, y) => gate(gate(dy, y), sub(6, y)),
 );
 /** Hyperbolic tangent `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`; neither end overflows. */
 export const tanh: Unary = unary(
@@ -222,7 +225,7 @@ const whereOp: MapOp<void> = row("where", apply(p.select, arg(0), arg(1), arg(2)
   where(c, 0, dy),
 ]);
 /**
- * `a` where the condition is not 0, else `b`. The condition has no gradient.
+ * `a` where the condition is not 0, else `b`; NaN is not 0. The condition has no gradient.
  *
  * Shapes: all three f32, broadcast to the common shape.
  *
@@ -232,15 +235,27 @@ export function where(condition: Value, a: Value, b: Value): Tensor {
   return applyOne(whereOp, [lift(condition), lift(a), lift(b)], undefined);
 }
 
+const clampOp: MapOp<{ readonly low: number; readonly high: number }> = {
+  kind: "map",
+  name: "clamp",
+  infer([x], _, where) {
+    checkDType("clamp", where, "x", x);
+    return [f32(x.shape)];
+  },
+  expr: ({ low, high }) => apply(p.min, apply(p.max, arg(0), low), high),
+  grad({ inputs: [x], attrs: { low, high } }, [dy]) {
+    return [dy ? where(mul(greaterEqual(x, low), greaterEqual(high, x)), dy, 0) : null];
+  },
+};
 /**
- * `min(max(x, low), high)`; the gradient is 1 from `low` to `high`, 0 outside.
+ * `min(max(x, low), high)`; the gradient is 1 from `low` to `high`, 0 outside and at NaN.
  *
  * Shapes: f32 of any shape → the same shape.
  *
  * @throws {ShapeError} when x is no f32
  */
 export function clamp(x: Value, low: number, high: number): Tensor {
-  return minimum(maximum(x, low), high);
+  return applyOne(clampOp, [lift(x)], { low, high });
 }
 
 const toFloatOp: MapOp<void> = {

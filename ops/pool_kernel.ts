@@ -1,5 +1,4 @@
 /** WGSL of pooling: one invocation per window or image place, and vector of channels. */
-import { wgslNumber } from "../core/expr.ts";
 import {
   type Binding,
   inputRef,
@@ -11,6 +10,7 @@ import {
   writes,
 } from "../core/kernel.ts";
 import { elementBytes } from "../core/shape.ts";
+import { extremeFunction, floatFunction, isNan, wgslFloat, wgslNumber } from "../core/wgsl_floats.ts";
 import {
   checkTrips,
   floats,
@@ -26,9 +26,6 @@ export interface PoolGeometry extends WindowGeometry {
   readonly c: number;
 }
 
-/** Below every value that takes part; WGSL has no literal for −∞. */
-const lowest = "-3.4028234e38";
-
 /** What each place adds to a mean, as the tensor module computes it. */
 const share = (g: PoolGeometry): string => wgslNumber(1 / (g.kh * g.kw));
 
@@ -38,12 +35,12 @@ const keyOf = (g: PoolGeometry): string => `${g.kh}x${g.kw} s${g.sh}x${g.sw} c${
 function overPlaces(
   label: string,
   g: PoolGeometry,
-  body: { readonly start: string; readonly each: string; readonly end: string },
+  body: { readonly before?: string; readonly start: string; readonly each: string; readonly end: string },
 ): Pick<WgslPass, "label" | "code" | "groups"> {
   const blocks = g.c / lanesOf(g.c);
   checkTrips(label, g.kh * (1 + g.kw));
   const { head, groups } = perElement(g.n * g.oh * g.ow * blocks);
-  const code = `${head}
+  const code = `${body.before ?? ""}${head}
   let c = i % ${blocks}u;
   let j = i / ${blocks}u % ${g.ow}u;
   let line = i / ${blocks * g.ow}u;
@@ -101,8 +98,9 @@ export function poolProgram(kind: "max" | "mean", g: PoolGeometry): WgslProgram 
   const bindings = [reads("x", 0, vector), writes("y", 0, vector)];
   const pass = kind === "max"
     ? overPlaces(`maxPool2d/window[${keyOf(g)}]`, g, {
-      start: `var s = ${vector}(${lowest});`,
-      each: "s = max(s, x[at]);",
+      before: `${floatFunction}\n${extremeFunction("max", vector)}\n`,
+      start: `var s = ${vector}(${wgslFloat(-Infinity)});`,
+      each: "s = fovea_max(s, x[at]);",
       end: "y[i] = s;",
     })
     : overPlaces(`avgPool2d/window[${keyOf(g)}]`, g, {
@@ -121,16 +119,21 @@ export function meanGradProgram(g: PoolGeometry): WgslProgram {
   return { passes: [overWindows(label, g, bindings, `dy[at] * ${share(g)}`)] };
 }
 
-/** The gradient of a maximum: a first pass finds the tap of every window's first maximum. */
+/**
+ * The gradient of a maximum: a first pass finds the tap of every window's first maximum; as in
+ * PyTorch a NaN is more than everything, and the last one wins.
+ */
 export function maxGradProgram(g: PoolGeometry): WgslProgram {
   const lanes = lanesOf(g.c), vector = floats(lanes);
   const numbers = lanes === 1 ? "u32" : `vec${lanes}u`, ref = scratchRef(0);
-  const tap = `${numbers}(u * ${g.kw}u + v)`;
+  const tap = `${numbers}(u * ${g.kw}u + v)`, none = `${numbers}(0xffffffffu)`;
   const find = overPlaces(`maxPool2dGrad/find[${keyOf(g)}]`, g, {
-    start: `var s = ${vector}(${lowest});\n  var k = ${numbers}();`,
+    start: `var s = ${vector}();\n  var k = ${none};`,
     each: `let value = x[at];
-      k = select(k, ${tap}, value > s);
-      s = max(s, value);`,
+      let wins = (k == ${none}) | ((value > s) & !${isNan("s", vector)}) |
+        ${isNan("value", vector)};
+      k = select(k, ${tap}, wins);
+      s = select(s, value, wins);`,
     end: "taken[i] = k;",
   });
   const bindings = [

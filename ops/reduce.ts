@@ -1,6 +1,6 @@
 /** Sums and means over axes, and their adjoint: repeating a value along axes. */
 import { ShapeError } from "../core/errors.ts";
-import { apply, arg, primitives, wgslNumber } from "../core/expr.ts";
+import { apply, arg, primitives } from "../core/expr.ts";
 import { applyOne, type MacroOp, type MapOp, type Tensor } from "../core/graph.ts";
 import {
   inputRef,
@@ -21,6 +21,7 @@ import {
   sizeOf,
 } from "../core/shape.ts";
 import { full, literalValue, reshape } from "../core/structure.ts";
+import { extremeFunction, wgslNumber } from "../core/wgsl_floats.ts";
 import { checkDType } from "./check.ts";
 import { call } from "./kernels.ts";
 
@@ -84,12 +85,14 @@ function reducePass(
 ): WgslPass {
   const parts = Math.ceil(mid / length), total = outer * parts * inner;
   const { head, groups } = perElement(total);
-  const step = kind === "sum" ? "s += v;" : "s = max(s, v);";
+  const [preludes, step] = kind === "sum"
+    ? ["", "s += v;"]
+    : [`${extremeFunction("max")}\n`, "s = fovea_max(s, v);"];
   return {
     label: `reduce/${kind}[${outer}x${mid}x${inner}]`,
     bindings,
     groups,
-    code: `${head}
+    code: `${preludes}${head}
   let o = i / ${parts * inner}u;
   let part = (i / ${inner}u) % ${parts}u;
   let first = part * ${length}u;

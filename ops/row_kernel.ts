@@ -4,6 +4,7 @@
  */
 import type { Binding, WgslPass } from "../core/kernel.ts";
 import { perElement } from "../core/kernel.ts";
+import { floatFunction, wgslFloat } from "../core/wgsl_floats.ts";
 
 /** Prints the parts of a row kernel; all expressions may use `row`, `base` (= row · length). */
 export interface RowText {
@@ -21,8 +22,8 @@ const longRow = 256;
 /** Invocations that share a long row. */
 const lanes = 64;
 
-/** NaN for a row, so that a label outside the classes cannot pass unseen. WGSL has no such literal. */
-export const nanText = "bitcast<f32>(0x7fc00000u + min(row, 0u))";
+/** NaN for a row, so that a label outside the classes cannot pass unseen. */
+export const nanText: string = wgslFloat(NaN);
 
 /** Most workgroups along one axis that WebGPU promises. */
 const maxGroups = 65_535;
@@ -38,7 +39,8 @@ export function rowPass(
   const key = `${rows}x${length}`;
   if (length < longRow) {
     const { head, groups } = perElement(rows, lanes);
-    const code = `${head}
+    const code = `${floatFunction}
+${head}
   let row = i;
   let base = row * ${length}u;
 ${body(shortText(length))}
@@ -46,7 +48,8 @@ ${body(shortText(length))}
     return { label: `${label}/row[${key}]`, bindings, groups, code };
   }
   const down = Math.ceil(rows / maxGroups), across = Math.ceil(rows / down);
-  const code = `var<workgroup> lane_values: array<f32, ${lanes}>;
+  const code = `${floatFunction}
+var<workgroup> lane_values: array<f32, ${lanes}>;
 ${treeOf("sum", "lane_values[lane] + lane_values[lane + s]")}
 ${treeOf("max", "max(lane_values[lane], lane_values[lane + s])")}
 @compute @workgroup_size(${lanes})
@@ -59,9 +62,12 @@ ${body(longText(length))}
   return { label: `${label}/long_row[${key}]`, bindings, groups: [across, down, 1], code };
 }
 
-/** A loop that folds `value` into `total`; every lane of a long row walks every 64th element. */
+/**
+ * A loop that folds `value` into `total`; every lane of a long row walks every 64th element. The
+ * maximum may drop a NaN: what is summed after it, the exponentials of the row, brings it again.
+ */
 function fold(kind: "sum" | "max", value: string, total: string, loop: string): string {
-  const start = kind === "sum" ? "0.0" : "-3.4028234e38";
+  const start = kind === "sum" ? "0.0" : wgslFloat(-Infinity);
   const next = kind === "sum" ? `${total} + v` : `max(${total}, v)`;
   return `  var ${total} = ${start};
   ${loop} {

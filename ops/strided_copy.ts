@@ -1,5 +1,4 @@
 /** Copies between tensors of different strides: the kernels below slice, pad, concat, transpose. */
-import { wgslNumber } from "../core/expr.ts";
 import {
   inputRef,
   outputRef,
@@ -10,6 +9,7 @@ import {
   writes,
 } from "../core/kernel.ts";
 import { type DType, type Shape, show, sizeOf, stridesOf, type Type } from "../core/shape.ts";
+import { floatFunction, wgslFloat } from "../core/wgsl_floats.ts";
 import { call } from "./kernels.ts";
 import { lines } from "./window.ts";
 
@@ -133,10 +133,11 @@ export function padPass(
     label: `pad/margins${four ? 4 : 1}[${show(x)}]`,
     bindings: [reads("x", 0, type), writes("y", 0, type)],
     groups,
-    code: `${head}
+    code: `${floatFunction}
+${head}
 ${lines(2, [...indices(whole), ...places])}
   let inside = ${inside || "true"};
-  y[i] = select(${type}(${wgslNumber(value)}), x[${weighted(0, stridesOf(sizes), "p")}], inside);
+  y[i] = select(${type}(${wgslFloat(value)}), x[${weighted(0, stridesOf(sizes), "p")}], inside);
 }`,
   };
 }

@@ -1,6 +1,7 @@
 /** Sliding windows: the options, sizes and WGSL lines that convolution and pooling share. */
 import { DeviceError, ShapeError } from "../core/errors.ts";
 import { type Shape, show } from "../core/shape.ts";
+import type { Floats } from "../core/wgsl_floats.ts";
 
 /** A number for both axes, or one for each. */
 export type Pair = readonly [height: number, width: number];
@@ -151,7 +152,7 @@ export function lanesOf(...sizes: readonly number[]): 1 | 2 | 4 {
 }
 
 /** `vec4f`, `vec2f` or `f32`. */
-export const floats = (lanes: 1 | 2 | 4): string => lanes === 1 ? "f32" : `vec${lanes}f`;
+export const floats = (lanes: 1 | 2 | 4): Floats => lanes === 1 ? "f32" : `vec${lanes}f`;
 
 /** `0, 1, … count−1`. */
 export const range = (count: number): number[] => Array.from({ length: count }, (_, k) => k);

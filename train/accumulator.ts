@@ -24,18 +24,25 @@ export class Accumulator implements Disposable {
     return [this.#sums, add(this.#sums, pack(scalars, offsets, sizeOf(this.#sums.shape)))];
   }
 
-  /** The sums since the last call; they start again from 0. */
-  async take(): Promise<number[]> {
-    const reading = this.store.read(this.#sums);
-    // Asked for before the reset, so it sees the sums: a device does one thing after the other.
-    this.clear();
-    const sums = await reading;
+  /** The sums as they stand. */
+  async read(): Promise<number[]> {
+    const sums = await this.store.read(this.#sums);
     return Array.from({ length: this.count }, (_, k) => sums[k * blockAlignment]);
   }
 
-  /** Starts the sums again from 0. */
-  clear(): void {
-    this.store.write(this.#sums, new Float32Array(sizeOf(this.#sums.shape)));
+  /** The sums since the last call; they start again from 0. */
+  async take(): Promise<number[]> {
+    const reading = this.read();
+    // Asked for after the reading, which so sees the sums: a device does one thing after the other.
+    this.set([]);
+    return await reading;
+  }
+
+  /** Overwrites the sums; those not given become 0. */
+  set(sums: readonly number[]): void {
+    const data = new Float32Array(sizeOf(this.#sums.shape));
+    for (const [k, sum] of sums.entries()) data[k * blockAlignment] = sum;
+    this.store.write(this.#sums, data);
   }
 
   /** Frees the sums. */

@@ -12,6 +12,7 @@ import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { Accumulator } from "./accumulator.ts";
+import { firstNaN } from "./first_nan.ts";
 import type { StepOptions } from "./training_step.ts";
 import { Turns, unlessAborted } from "./turns.ts";
 
@@ -51,6 +52,7 @@ const batchBytes = 20e6;
 interface Measured {
   readonly program: Program;
   readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor };
+  readonly logits: Tensor;
 }
 
 function measure(
@@ -68,7 +70,7 @@ function measure(
     topKHits(logits, labels, 1),
     topKHits(logits, labels, 5),
   ]);
-  return { program: { outputs: [], updates: [update] }, inputs: { pixels, labels } };
+  return { program: { outputs: [], updates: [update] }, inputs: { pixels, labels }, logits };
 }
 
 /** A compiled forward pass with metrics. */
@@ -84,6 +86,8 @@ export class Evaluator implements Disposable {
     readonly batchSize: number,
     /** Pixels u32 `[n,size,size]` and labels i32 `[n]`. */
     readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
+    /** Logits `[n,classes]`; no output of the plan, which keeps none. */
+    readonly logits: Tensor,
     accumulator: Accumulator,
   ) {
     this.#accumulator = accumulator;
@@ -107,15 +111,17 @@ export class Evaluator implements Disposable {
     const measured = (batchSize: number): Measured =>
       measure(weights.model, { ...options, batchSize }, accumulator);
     const bytesPerImage = device.estimateBytes(measured(1).program);
-    const atOnce = Math.max(1, Math.floor(batchBytes / bytesPerImage));
+    // A GPU computes while the event loop turns; only a CPU's batches keep it waiting.
+    const limit = device.kind === "wasm" ? batchBytes : Infinity;
+    const atOnce = Math.max(1, Math.floor(limit / bytesPerImage));
     const batchSize = Math.min(options.batchSize, atOnce);
-    const { program, inputs } = measured(batchSize);
+    const { program, inputs, logits } = measured(batchSize);
     const plan = await device.compile(program, {
       stores: [...weights.stores, accumulator.store],
       onProgress: options.onProgress,
     });
     made.move();
-    return new Evaluator(plan, weights, batchSize, inputs, accumulator);
+    return new Evaluator(plan, weights, batchSize, inputs, logits, accumulator);
   }
 
   /**
@@ -139,7 +145,7 @@ export class Evaluator implements Disposable {
       reading.catch(() => {});
     };
     // A run that was cut short has left its sums.
-    this.#accumulator.clear();
+    this.#accumulator.set([]);
     for (const batch of batches(split, { batchSize, imageSize, last: "pad" })) {
       this.plan.run([[this.inputs.pixels, batch.pixels], [this.inputs.labels, batch.labels]]);
       images += batch.valid;
@@ -151,6 +157,18 @@ export class Evaluator implements Disposable {
     await unlessAborted(reading, signal);
     const [loss, top1, top5] = total.map((sum) => sum / images);
     return { images, loss, top1, top5 };
+  }
+
+  /**
+   * What to blame when a run's loss is no number, such as `the result of conv2d at conv1`.
+   *
+   * @throws {DeviceError} when memory runs out: every step's result is kept
+   */
+  async findNaN(split: Split): Promise<string | undefined> {
+    const { batchSize, weights, inputs } = this, imageSize = weights.model.inputSize;
+    const all = batches(split, { batchSize, imageSize, last: "pad" });
+    const feeds = all.map(({ pixels }) => [[inputs.pixels, pixels] as const]);
+    return await firstNaN(weights, this.logits, feeds);
   }
 
   /** Frees plan and sums. */

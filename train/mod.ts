@@ -20,8 +20,10 @@ export {
   chooseMicroBatch,
   type StepMetrics,
   type StepOptions,
+  type StepSums,
   TrainingStep,
 } from "./training_step.ts";
+export type { EpochProgress } from "./epoch_sums.ts";
 export { type Evaluation, Evaluator, type RunOptions } from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export {

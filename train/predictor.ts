@@ -7,6 +7,7 @@ import { Trace } from "../models/layers.ts";
 import { Weights } from "../models/weights.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { softmax } from "../ops/softmax.ts";
+import { firstNaN, nanError } from "./first_nan.ts";
 import { type Image, resizeImage } from "../data/image.ts";
 
 /** A class and how likely it is. */
@@ -58,14 +59,20 @@ export class Predictor implements Disposable {
    * The `top` likeliest classes of a picture, likeliest first. The picture is resized as a whole,
    * whatever its proportions.
    *
+   * @throws {CheckpointError} when the probabilities are no numbers, naming what is to blame
    * @throws {ShapeError} when the picture has not four bytes for each of its pixels
    * @throws {DeviceError} when the device was lost
    */
   async predict(image: Image, top = 5): Promise<Guess[]> {
     const { model: { inputSize }, contentSize = inputSize } = this.checkpoint;
     const square = padImage(resizeImage(image, contentSize, contentSize), inputSize);
-    this.plan.run([[this.pixels, square]]);
+    const feed = [[this.pixels, square] as const];
+    this.plan.run(feed);
     const probabilities = [...await this.plan.read(this.probabilities)];
+    if (!probabilities.every(Number.isFinite)) {
+      const cause = await firstNaN(this.weights, this.probabilities, [feed]);
+      throw nanError("predict", this.checkpoint.file, cause);
+    }
     return probabilities
       .map((probability, k) => ({ label: this.checkpoint.classes[k], probability }))
       .sort((a, b) => b.probability - a.probability)

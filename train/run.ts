@@ -1,16 +1,23 @@
 /** A run: training that leaves a folder behind and can be resumed from it, bit for bit. */
+import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import type { Recipe } from "../data/dataset.ts";
-import { readFile } from "../data/files.ts";
-import { encodeCheckpoint } from "../models/checkpoint.ts";
-import { parseSafetensors } from "../models/safetensors.ts";
-import type { RunFolder } from "./run_folder.ts";
-import { encodeState, restoreState } from "./state.ts";
-import type { EpochEvent, FitEvent, Trainer } from "./trainer.ts";
+import { readFile, syncFolder } from "../data/files.ts";
+import { serializeCheckpoint } from "../models/checkpoint.ts";
+import { firstNotFinite } from "../models/finite.ts";
+import type { SavedWeights } from "../models/weights.ts";
+import { runFiles, type RunFolder } from "./run_folder.ts";
+import { appendRow, cutRows, syncRows } from "./run_metrics.ts";
+import { encodeState, restoreState, type Score } from "./state.ts";
+import { DivergedError, type EpochEvent, type FitEvent, type Trainer } from "./trainer.ts";
 
 /** What `config.json` holds: enough to resume. */
 export interface RunConfig {
   readonly version: string;
+  /** When the run was begun, ISO 8601 in UTC. */
+  readonly started: string;
+  /** When it was last resumed. */
+  readonly resumed?: string;
   readonly device: string;
   readonly dataset: string;
   readonly dataDir?: string;
@@ -23,30 +30,44 @@ export interface RunConfig {
 
 /** Training with a run folder. */
 export class Run {
-  #best = -Infinity;
+  #best: Score | undefined;
+  #measured: Score | undefined;
   #last: EpochEvent | undefined;
 
-  constructor(readonly trainer: Trainer, readonly folder: RunFolder) {}
+  private constructor(readonly trainer: Trainer, readonly folder: RunFolder) {}
 
-  /** Begins a run: writes `config.json`. */
+  /** Begins a run: from here on its folder holds something to resume. */
   static async begin(trainer: Trainer, folder: RunFolder, config: RunConfig): Promise<Run> {
-    await folder.write("config", `${JSON.stringify(config, null, 2)}\n`);
-    return new Run(trainer, folder);
+    const run = new Run(trainer, folder);
+    await run.#configure(config);
+    await run.save();
+    await folder.publish();
+    return run;
   }
 
-  /** Goes on with a run where its folder says it stood. */
-  static async resume(trainer: Trainer, folder: RunFolder): Promise<Run> {
-    const read = async (name: "last" | "state"): Promise<Uint8Array> =>
-      await readFile(`resume ${folder.path}`, folder.file(name));
-    const { weights } = trainer.options, file = folder.file("last");
-    weights.load(parseSafetensors(await read("last"), file), file);
-    restoreState(trainer, await read("state"), folder.file("state"));
-    const run = new Run(trainer, folder);
-    const lines = await Deno.readTextFile(folder.file("metrics")).catch(() => "");
-    for (const line of lines.split("\n").filter(Boolean)) {
-      const { top1 } = JSON.parse(line) as { top1?: number };
-      if (typeof top1 === "number") run.#best = Math.max(run.#best, top1);
-    }
+  /**
+   * Goes on with a run where its folder says it stood. What a crash left of a later moment goes;
+   * files that it kept from being written are written.
+   *
+   * @param config as it is from now on
+   * @param onNote told what was lost, in words for people
+   * @throws {CheckpointError} when the state belongs to another model or optimiser
+   * @throws {DataError} when the state is damaged
+   */
+  static async resume(
+    trainer: Trainer,
+    folder: RunFolder,
+    config: RunConfig,
+    onNote: (text: string) => void = () => {},
+  ): Promise<Run> {
+    const run = new Run(trainer, folder), file = folder.file("state");
+    const standing = restoreState(trainer, await readFile(`resume ${folder.path}`, file), file);
+    run.#best = standing.best;
+    run.#measured = standing.last;
+    const note = await cutRows(folder.file("metrics"), standing.metricsBytes);
+    if (note !== undefined) onNote(note);
+    await run.#configure(config);
+    await run.#publish(await trainer.options.weights.save());
     return run;
   }
 
@@ -55,29 +76,57 @@ export class Run {
     return this.#last;
   }
 
-  /** Trains to the end; after each epoch, metrics and weights are saved. */
-  async *train(): AsyncGenerator<FitEvent, void, void> {
-    for await (const event of this.trainer.fit()) {
+  /**
+   * Trains to the end; after each epoch, metrics and weights are saved.
+   *
+   * @param signal stops an evaluation under way, see {@link Trainer.fit}
+   * @throws {DivergedError} when loss or weights are no numbers any more: what was saved before stays
+   */
+  async *train(signal?: AbortSignal): AsyncGenerator<FitEvent, void, void> {
+    for await (const event of this.trainer.fit(signal)) {
       if (event.kind === "epoch") {
         this.#last = event;
         await this.#finishEpoch(event);
       } else if (event.kind === "log") {
         const { kind, batch, loss } = event;
-        await this.folder.log({ kind, epoch: event.epoch + 1, batch, loss });
+        await this.#log({ kind, epoch: event.epoch + 1, batch, loss });
       }
       yield event;
     }
   }
 
-  /** Saves where training stands, between any two steps. */
+  /**
+   * Saves where training stands, between any two steps.
+   *
+   * @throws {DivergedError} when the weights are no numbers any more; what was saved before stays
+   */
   async save(): Promise<void> {
-    await this.folder.write("last", await this.#checkpoint());
-    await this.folder.write("state", await encodeState(this.trainer));
+    await this.#saveMoment(await this.#finiteWeights());
+  }
+
+  async #finiteWeights(): Promise<SavedWeights> {
+    const weights = await this.trainer.options.weights.save();
+    const bad = firstNotFinite(weights);
+    if (bad === undefined) return weights;
+    throw new DivergedError(
+      `Cannot go on training: ${bad} is no finite number any more, ` +
+        `a lower learning rate than ${this.trainer.options.recipe.lr} may help`,
+    );
+  }
+
+  async #saveMoment(weights: SavedWeights): Promise<void> {
+    const metricsBytes = await syncRows(this.folder.file("metrics"));
+    const standing = { best: this.#best, last: this.#measured, metricsBytes };
+    await this.folder.write("state", await encodeState(this.trainer, weights, standing));
+    await this.#publish(weights);
   }
 
   async #finishEpoch(event: EpochEvent): Promise<void> {
+    const weights = await this.#finiteWeights();
     const { epoch, loss, accuracy, seconds, imagesPerSecond, test } = event;
-    await this.folder.log({
+    this.#measured = { epoch, top1: test.top1 };
+    if (test.top1 > (this.#best?.top1 ?? -Infinity)) this.#best = this.#measured;
+    await this.#log({
       kind: "epoch",
       epoch: epoch + 1,
       loss,
@@ -88,21 +137,34 @@ export class Run {
       seconds,
       images_per_second: imagesPerSecond,
     });
-    await this.save();
-    if (test.top1 > this.#best) {
-      this.#best = test.top1;
-      await this.folder.write("best", await this.#checkpoint());
-    }
+    await this.#saveMoment(weights);
   }
 
-  async #checkpoint(): Promise<Uint8Array> {
-    const { weights, dataset, recipe } = this.trainer.options,
-      { epoch, batch } = this.trainer.position;
-    const { mean, std } = recipe, { classes, train } = dataset;
-    const contentSize = Math.min(train.width, weights.model.inputSize);
-    const accuracy = batch === 0 && this.#last && { test_accuracy: `${this.#last.test.top1}` };
-    return await encodeCheckpoint(weights, { classes, mean, std, contentSize }, {
-      ...(accuracy || {}),
+  async #log(row: Readonly<Record<string, unknown>>): Promise<void> {
+    await appendRow(this.folder.file("metrics"), row);
+  }
+
+  async #configure(config: RunConfig): Promise<void> {
+    await this.folder.write("config", `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  /** Writes the files that follow from the state: `last`, and `best` where this moment is. */
+  async #publish(saved: SavedWeights): Promise<void> {
+    const { epoch, batch } = this.trainer.position;
+    const isMeasured = (score: Score | undefined): boolean =>
+      batch === 0 && score !== undefined && score.epoch + 1 === epoch;
+    const image = this.#checkpoint(saved, isMeasured(this.#measured));
+    await this.folder.write("last", image);
+    if (isMeasured(this.#best)) await this.folder.write("best", image);
+    await syncFolder(this.folder.path);
+  }
+
+  #checkpoint(saved: SavedWeights, isMeasured: boolean): Uint8Array {
+    const { weights: { model }, dataset, recipe } = this.trainer.options;
+    const { epoch, batch } = this.trainer.position, { mean, std } = recipe;
+    const { classes, train } = dataset, contentSize = Math.min(train.width, model.inputSize);
+    return serializeCheckpoint(model, saved, { classes, mean, std, contentSize }, {
+      ...(isMeasured ? { test_accuracy: `${this.#measured?.top1}` } : {}),
       dataset: dataset.name,
       epoch: `${epoch}`,
       batch: `${batch}`,
@@ -110,9 +172,14 @@ export class Run {
   }
 }
 
-/** Reads the configuration of a run. @throws {UsageError} when the folder holds none */
-export async function readRunConfig(folder: RunFolder): Promise<RunConfig> {
-  const file = folder.file("config"), action = `resume ${folder.path}`;
+/**
+ * Reads the configuration of a run.
+ *
+ * @param folder path of the run folder
+ * @throws {UsageError} when the folder holds none
+ */
+export async function readRunConfig(folder: string): Promise<RunConfig> {
+  const file = join(folder, runFiles.config), action = `resume ${folder}`;
   try {
     return JSON.parse(new TextDecoder().decode(await readFile(action, file))) as RunConfig;
   } catch (error) {

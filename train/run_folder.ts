@@ -1,9 +1,11 @@
 /**
  * The folder a run leaves behind: `config.json`, `metrics.jsonl`, `best.safetensors`,
- * `last.safetensors` and `state.safetensors`. Files are written whole or not at all.
+ * `last.safetensors` and `state.safetensors`. Files are written whole or not at all, and the folder
+ * itself appears under its name only once there is something in it to resume.
  */
 import { join } from "node:path";
-import { withPlace } from "../data/files.ts";
+import { fileError, syncFolder, writeWhole } from "../data/files.ts";
+import { RunLock } from "./run_lock.ts";
 
 /** Names of the files in a run folder. */
 export const runFiles = {
@@ -14,47 +16,52 @@ export const runFiles = {
   state: "state.safetensors",
 } as const;
 
-/** Writes a file under a temporary name, syncs and renames it: a crash leaves the old one. */
-export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  const part = `${path}.part`;
-  try {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    using file = await Deno.open(part, { write: true, create: true, truncate: true });
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  } catch (error) {
-    await Deno.remove(part).catch(() => {});
-    throw withPlace(error, "write", path);
-  }
-  await Deno.rename(part, path);
-}
+/** End of a folder's name while the run in it is being begun. */
+const unborn = ".part";
 
-/** A run folder that is being written. */
-export class RunFolder {
-  private constructor(readonly path: string) {}
+/** A run folder that this process writes; locked until disposed. */
+export class RunFolder implements Disposable {
+  #path: string;
+
+  private constructor(path: string, readonly lock: RunLock) {
+    this.#path = path;
+  }
 
   /**
-   * Makes `runs/<time>-<model>-<dataset>`; a number is appended where the name is taken.
+   * Makes `runs/<time>-<model>-<dataset>.part`, which {@link publish} renames.
    *
    * @param root the `runs` folder
    */
   static async create(root: string, model: string, dataset: string, now: Date): Promise<RunFolder> {
     const time = now.toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
-    await Deno.mkdir(root, { recursive: true });
-    for (let k = 1;; k++) {
-      const path = join(root, `${time}-${model}-${dataset}${k > 1 ? `-${k}` : ""}`);
-      try {
-        await Deno.mkdir(path);
-        return new RunFolder(path);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      }
-    }
+    const path = await makeFolder(root, join(root, `${time}-${model}-${dataset}`));
+    return new RunFolder(path, await RunLock.take(path));
   }
 
-  /** A folder that exists, to go on writing it. */
-  static open(path: string): RunFolder {
-    return new RunFolder(path);
+  /**
+   * A folder that exists, to go on writing it.
+   *
+   * @throws {UsageError} when another process trains in it
+   */
+  static async open(path: string): Promise<RunFolder> {
+    return new RunFolder(path, await RunLock.take(path));
+  }
+
+  /** Where it is. */
+  get path(): string {
+    return this.#path;
+  }
+
+  /** Gives a new run its name; a number is appended where the name is taken. */
+  async publish(): Promise<void> {
+    if (!this.#path.endsWith(unborn)) return;
+    await syncFolder(this.#path);
+    const name = this.#path.slice(0, -unborn.length);
+    this.#path = await untaken(name, async (path) => {
+      await Deno.rename(this.#path, path);
+      return path;
+    });
+    await syncFolder(join(this.#path, ".."));
   }
 
   /** Path of one of the files. */
@@ -64,32 +71,50 @@ export class RunFolder {
 
   /** Overwrites one of the files. */
   async write(name: keyof typeof runFiles, content: Uint8Array | string): Promise<void> {
-    await writeWhole(this.file(name), content);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await writeWhole("save the run", this.file(name), bytes);
   }
 
-  /** Appends a line of metrics; numbers that are no numbers are written as texts. */
-  async log(row: Readonly<Record<string, unknown>>): Promise<void> {
-    const text = JSON.stringify(
-      row,
-      (_, v) => typeof v === "number" && !Number.isFinite(v) ? `${v}` : v,
-    );
-    await Deno.writeTextFile(this.file("metrics"), `${text}\n`, { append: true });
+  /** Gives the folder back to others; a run that could not be begun leaves none. */
+  [Symbol.dispose](): void {
+    this.lock.release(this.path);
+    if (!this.path.endsWith(unborn)) return;
+    try {
+      Deno.removeSync(this.path, { recursive: true });
+    } catch {
+      // Only ever an empty shell; what kept the run from being begun is told instead.
+    }
   }
 }
 
-/** The newest run's best weights below `root`, or undefined where there are none. */
-export async function newestBest(root: string): Promise<string | undefined> {
-  const names: string[] = [];
+async function makeFolder(root: string, name: string): Promise<string> {
   try {
-    for await (const entry of Deno.readDir(root)) if (entry.isDirectory) names.push(entry.name);
+    await Deno.mkdir(root, { recursive: true });
+    return await untaken(name, async (path) => {
+      await Deno.mkdir(`${path}${unborn}`);
+      return `${path}${unborn}`;
+    });
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw fileError("begin a run", root, "write", error);
   }
-  for (const name of names.sort().reverse()) {
-    const path = join(root, name, runFiles.best);
-    const isFile = await Deno.stat(path).then((s) => s.isFile, () => false);
-    if (isFile) return path;
+}
+
+/** Does something with the first name that is free: `name`, `name-2`, `name-3`, … */
+async function untaken(
+  name: string,
+  make: (path: string) => Promise<string>,
+): Promise<string> {
+  for (let k = 1;; k++) {
+    const path = k > 1 ? `${name}-${k}` : name;
+    try {
+      if (!await exists(path)) return await make(path);
+    } catch (error) {
+      // Somebody else was faster.
+      if (!(error instanceof Deno.errors.AlreadyExists) && !await exists(path)) throw error;
+    }
   }
-  return undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }

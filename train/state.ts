@@ -1,77 +1,150 @@
-/** The state of a run beside its weights: moments, steps and position, for resuming bit for bit. */
+/**
+ * The state of a run: all of one moment in one file. Weights, moments, position, totals, best score
+ * and the length of the metrics are written together and renamed together, so what resumes is what
+ * some moment of an uninterrupted run was. Every other file of the folder follows from this one.
+ */
 import { CheckpointError } from "../core/errors.ts";
-import type { Elements } from "../core/device.ts";
 import { sizeOf } from "../core/shape.ts";
 import {
   parseSafetensors,
+  type SafeTensors,
   serializeSafetensors,
-  type StoredTensor,
   toFloat32,
 } from "../models/safetensors.ts";
+import type { SavedWeights } from "../models/weights.ts";
+import type { EpochProgress } from "./epoch_sums.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** The bytes of a state file. */
-export async function encodeState(trainer: Trainer): Promise<Uint8Array<ArrayBuffer>> {
-  const tensors: [string, StoredTensor][] = [];
-  for (const [k, store] of trainer.step.moments.entries()) {
-    for (const [b, block] of store.blocks.entries()) {
-      const elements = await store.read(block.whole);
-      const bytes = new Uint8Array(elements.buffer);
-      tensors.push([`moment${k}.block${b}`, { dtype: "F32", shape: [block.size], bytes }]);
-    }
+const format = "fovea-state/2";
+/** Stands before the names of weights, which are the model's own. */
+const weightPrefix = "model/";
+
+/** Accuracy after an epoch. */
+export interface Score {
+  /** Number of the epoch, from 0. */
+  readonly epoch: number;
+  /** Share of test images whose class got the largest logit. */
+  readonly top1: number;
+}
+
+/** What a run knows beside its trainer. */
+export interface Standing {
+  /** The epoch with the highest score so far. */
+  readonly best?: Score;
+  /** The epoch that was measured last. */
+  readonly last?: Score;
+  /** Bytes of `metrics.jsonl` that belong to this moment. */
+  readonly metricsBytes: number;
+}
+
+/**
+ * The bytes of a state file.
+ *
+ * @param weights as `trainer.options.weights.save()` gives them
+ */
+export async function encodeState(
+  trainer: Trainer,
+  weights: SavedWeights,
+  standing: Standing,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const tensors = weights.map<SavedWeights[number]>(([name, t]) => [weightPrefix + name, t]);
+  for (const { key, store, block } of momentBlocks(trainer)) {
+    const bytes = new Uint8Array((await store.read(block.whole)).buffer);
+    tensors.push([key, { dtype: "F32", shape: [block.size], bytes }]);
   }
-  const { epoch, batch } = trainer.position, { steps, loss, accuracy } = trainer.epochMetrics;
+  const { epoch, batch } = trainer.position;
   return serializeSafetensors(tensors, {
-    format: "fovea-state/1",
+    format,
     optimizer: trainer.step.optimizer.name,
     epoch: `${epoch}`,
     batch: `${batch}`,
-    epoch_steps: `${steps}`,
-    epoch_loss: `${loss}`,
-    epoch_accuracy: `${accuracy}`,
+    progress: JSON.stringify(trainer.progress),
+    standing: JSON.stringify(standing),
   });
 }
 
 /**
- * Puts a trainer where a state file says.
+ * Puts a trainer, weights included, where a state file says.
  *
- * @throws {CheckpointError} when the state belongs to another optimiser or model
+ * @throws {CheckpointError} when the state belongs to another optimiser, model or version; nothing
+ *   is changed then
+ * @throws {DataError} when the file is damaged
  */
-export function restoreState(trainer: Trainer, image: Uint8Array, file: string): void {
-  const { tensors, metadata } = parseSafetensors(image, file);
+export function restoreState(trainer: Trainer, image: Uint8Array, file: string): Standing {
+  const content = parseSafetensors(image, file), { metadata } = content;
+  const fail = (fact: string, key?: string): never => {
+    throw new CheckpointError(`Cannot resume from ${file}: ${fact}`, { key });
+  };
+  if (metadata.format !== format) {
+    fail(`its format is ${metadata.format ?? "not told"}, ${format} is wanted`, "format");
+  }
   const { name } = trainer.step.optimizer;
   if (metadata.optimizer !== name) {
-    throw new CheckpointError(
-      `Cannot resume from ${file}: it is the state of ${metadata.optimizer}, ${name} is wanted`,
-      { key: "optimizer" },
-    );
+    fail(`it is the state of ${metadata.optimizer}, ${name} is wanted`, "optimizer");
   }
   const isCount = (text = ""): boolean => /^\d{1,15}$/.test(text);
-  const epoch = Number(metadata.epoch), batch = Number(metadata.batch);
-  if (!isCount(metadata.epoch) || !isCount(metadata.batch)) {
-    throw new CheckpointError(`Cannot resume from ${file}: it does not say where the run stood`);
+  const progress = asProgress(metadata.progress), standing = asStanding(metadata.standing);
+  if (!isCount(metadata.epoch) || !isCount(metadata.batch) || !progress || !standing) {
+    return fail("it does not say where the run stood");
   }
-  const writes: (() => void)[] = [];
-  for (const [k, store] of trainer.step.moments.entries()) {
-    for (const [b, block] of store.blocks.entries()) {
-      const key = `moment${k}.block${b}`, stored = tensors.get(key);
-      if (!stored || sizeOf(stored.shape) !== block.size) {
-        throw new CheckpointError(
-          `Cannot resume from ${file}: ${key} has ${
-            stored ? sizeOf(stored.shape) : "no"
-          } elements, ` +
-            `${block.size} are wanted`,
-          { key },
-        );
-      }
-      const elements: Elements = toFloat32(key, stored);
-      writes.push(() => store.write(block.whole, elements));
+  const position = { epoch: Number(metadata.epoch), batch: Number(metadata.batch) };
+  if (position.batch > trainer.batchesPerEpoch) {
+    fail(`batch ${position.batch} is beyond the epoch, which has ${trainer.batchesPerEpoch}`);
+  }
+  const writes = momentBlocks(trainer).map(({ key, store, block }) => {
+    const stored = content.tensors.get(key);
+    if (!stored || sizeOf(stored.shape) !== block.size) {
+      const found = stored ? sizeOf(stored.shape) : "no";
+      return fail(`${key} has ${found} elements, ${block.size} are wanted`, key);
     }
-  }
-  // Everything was checked: a state is taken whole or not at all.
+    const elements = toFloat32(key, stored);
+    return (): void => store.write(block.whole, elements);
+  });
+  // Everything else was checked: a state is taken whole or not at all.
+  trainer.options.weights.load(weightsOf(content), file);
   for (const write of writes) write();
-  trainer.position = { epoch, batch };
-  const { epoch_steps: steps, epoch_loss: loss, epoch_accuracy: accuracy } = metadata;
-  const metrics = { steps: Number(steps), loss: Number(loss), accuracy: Number(accuracy) };
-  if (Object.values(metrics).every(Number.isFinite)) trainer.epochMetrics = metrics;
+  trainer.position = position;
+  trainer.progress = progress;
+  return standing;
 }
+
+function momentBlocks({ step: { moments } }: Trainer) {
+  return moments.flatMap((store, k) =>
+    store.blocks.map((block, b) => ({ key: `moment${k}.block${b}`, store, block }))
+  );
+}
+
+function weightsOf({ tensors, metadata }: SafeTensors): SafeTensors {
+  const own = [...tensors].filter(([name]) => name.startsWith(weightPrefix));
+  return {
+    tensors: new Map(own.map(([name, t]) => [name.slice(weightPrefix.length), t])),
+    metadata,
+  };
+}
+
+function asProgress(text: string | undefined): EpochProgress | undefined {
+  const value = parsed(text) as Partial<EpochProgress> | undefined;
+  const sums = [value?.folded, value?.held, value?.logged];
+  const isGood = sums.every((s) => [s?.steps, s?.loss, s?.hits].every(isNumber)) &&
+    isNumber(value?.seconds);
+  return isGood ? value as EpochProgress : undefined;
+}
+
+function asStanding(text: string | undefined): Standing | undefined {
+  const value = parsed(text) as Partial<Standing> | undefined;
+  const isScore = (s?: Score): boolean => s === undefined || [s.epoch, s.top1].every(isNumber);
+  const isGood = isScore(value?.best) && isScore(value?.last) && isNumber(value?.metricsBytes);
+  return isGood ? value as Standing : undefined;
+}
+
+/** An object, or undefined for any other text. */
+function parsed(text = ""): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isNumber = (value: unknown): boolean => Number.isFinite(value);

@@ -4,9 +4,10 @@ import { batchCount, batches } from "../data/batches.ts";
 import type { Dataset, Recipe } from "../data/dataset.ts";
 import type { Weights } from "../models/weights.ts";
 import { type Evaluation, Evaluator } from "./evaluator.ts";
+import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
 import { adam, adamw, type Optimizer, sgd } from "./optimizer.ts";
 import { schedules } from "./schedule.ts";
-import { chooseMicroBatch, type StepMetrics, TrainingStep } from "./training_step.ts";
+import { chooseMicroBatch, TrainingStep } from "./training_step.ts";
 
 /** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
 export interface Position {
@@ -110,7 +111,7 @@ const evaluationBatch = 250;
 /** Trains a model on a data set. */
 export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
-  #sums = new Window();
+  readonly #sums: EpochSums;
 
   private constructor(
     /** As given. */
@@ -119,7 +120,9 @@ export class Trainer implements Disposable {
     readonly step: TrainingStep,
     /** The compiled evaluation. */
     readonly evaluator: Evaluator,
-  ) {}
+  ) {
+    this.#sums = new EpochSums(step);
+  }
 
   /**
    * Compiles the training step and the evaluation.
@@ -146,23 +149,22 @@ export class Trainer implements Disposable {
     return new Trainer(options, step, evaluator);
   }
 
-  /** Where the next step starts. Set it, and the step's moments, to resume a run. */
+  /** Where the next step starts. Set it, {@link progress} and the moments to resume a run. */
   get position(): Position {
     return this.#position;
   }
   set position(position: Position) {
     this.#position = position;
-    this.#sums = new Window();
+    this.#sums.restart();
     this.step.steps = position.epoch * this.batchesPerEpoch + position.batch;
   }
 
-  /** Means of this epoch so far; set after {@link position} to resume within an epoch. */
-  get epochMetrics(): StepMetrics {
-    return this.#sums.mean();
+  /** Totals of this epoch at the last reading; set after {@link position} to resume within it. */
+  get progress(): EpochProgress {
+    return this.#sums.progress;
   }
-  set epochMetrics(metrics: StepMetrics) {
-    this.#sums = new Window();
-    this.#sums.add(metrics);
+  set progress(progress: EpochProgress) {
+    this.#sums.progress = progress;
   }
 
   /** Steps of an epoch; a last batch that is not full is left out. */
@@ -179,28 +181,39 @@ export class Trainer implements Disposable {
    * Trains from the current position to the last epoch. Leave the loop with `break` to stop after
    * a step: {@link position} then says where.
    *
-   * @throws {DivergedError} when the loss is no finite number
+   * @param signal stops an evaluation under way: the position is then the end of the epoch, and
+   *   the next call evaluates first. Between steps it is for the caller to leave.
+   * @throws {DivergedError} when the loss, of training or of the test images, is no finite number
    * @throws {ShapeError} when the images are larger than the model's
    * @throws {UsageError} when the training images do not fill one batch
    * @throws {DeviceError} when the device was lost
    */
-  async *fit(): AsyncGenerator<FitEvent, void, void> {
-    while (this.#position.epoch < this.options.recipe.epochs) {
-      const start = performance.now(), before = this.#sums.mean().steps;
-      yield* this.#epoch(this.#sums);
-      const seconds = (performance.now() - start) / 1000, { epoch } = this.#position;
-      const test = await this.evaluator.run(this.options.dataset.test);
+  async *fit(signal?: AbortSignal): AsyncGenerator<FitEvent, void, void> {
+    const { recipe, dataset } = this.options;
+    while (this.#position.epoch < recipe.epochs) {
+      yield* this.#epoch();
+      const { epoch } = this.#position, { steps, loss, hits } = this.#sums.total;
+      const test = await this.evaluator.run(dataset.test, { signal });
+      if (!Number.isFinite(test.loss)) throw this.#diverged("on the test images after", epoch);
+      const { seconds } = this.#sums, images = steps * recipe.batchSize;
       this.#position = { epoch: epoch + 1, batch: 0 };
-      const { loss, accuracy, steps } = this.#sums.take();
-      const imagesPerSecond = (steps - before) * this.options.recipe.batchSize / seconds;
-      yield { kind: "epoch", epoch, loss, accuracy, test, seconds, imagesPerSecond };
+      this.#sums.restart();
+      yield {
+        kind: "epoch",
+        epoch,
+        loss: loss / steps,
+        accuracy: hits / images,
+        test,
+        seconds,
+        imagesPerSecond: images / seconds,
+      };
     }
   }
 
-  async *#epoch(sums: Window): AsyncGenerator<StepEvent | LogEvent, void, void> {
+  async *#epoch(): AsyncGenerator<StepEvent | LogEvent, void, void> {
     const { dataset, recipe, logEvery = Infinity, readingMs = 250 } = this.options;
     const { epoch, batch: startBatch } = this.#position, total = this.batchesPerEpoch;
-    const logged = new Window(), cadence = new Cadence(readingMs);
+    const sums = this.#sums, cadence = new Cadence(readingMs);
     const order = batches(dataset.train, {
       ...recipe,
       imageSize: this.options.weights.model.inputSize,
@@ -216,24 +229,25 @@ export class Trainer implements Disposable {
       batch++;
       this.#position = { epoch, batch };
       const logs = batch % logEvery === 0;
-      if (!cadence.step() && !logs && batch < total) continue;
-      const metrics = await this.step.metrics();
-      const imagesPerSecond = metrics.steps * recipe.batchSize / cadence.restart();
-      if (!Number.isFinite(metrics.loss)) throw this.#diverged(epoch, batch);
-      sums.add(metrics);
-      logged.add(metrics);
-      const { loss, accuracy } = metrics;
+      if (!cadence.step() && !logs && !sums.isDue(batch) && batch < total) continue;
+      const { steps, loss, hits } = await sums.read(batch, () => cadence.restart());
+      const images = steps * recipe.batchSize;
+      if (!Number.isFinite(loss)) throw this.#diverged(`at batch ${batch} of`, epoch);
+      if (logs) {
+        // Before the reading: who leaves at that one must not lose this one.
+        const logged = sums.log();
+        yield { kind: "log", epoch, batch, loss: logged.loss / logged.steps };
+      }
       yield {
         kind: "step",
         epoch,
         batch,
         batches: total,
-        loss,
-        accuracy,
-        imagesPerSecond,
+        loss: loss / steps,
+        accuracy: hits / images,
+        imagesPerSecond: images / cadence.seconds,
         learningRate,
       };
-      if (logs) yield { kind: "log", epoch, batch, loss: logged.take().loss };
     }
   }
 
@@ -242,11 +256,9 @@ export class Trainer implements Disposable {
     return lr * schedules[schedule](step, this.totalSteps);
   }
 
-  #diverged(epoch: number, batch: number): DivergedError {
+  #diverged(where: string, epoch: number): DivergedError {
     return new DivergedError(
-      `Cannot go on training: the loss is no finite number at batch ${batch} of epoch ${
-        epoch + 1
-      }, ` +
+      `Cannot go on training: the loss is no finite number ${where} epoch ${epoch + 1}, ` +
         `a lower learning rate than ${this.options.recipe.lr} may help`,
     );
   }
@@ -258,30 +270,6 @@ export class Trainer implements Disposable {
   }
 }
 
-/** Means over several readings, weighed by their steps. */
-class Window {
-  #steps = 0;
-  #loss = 0;
-  #accuracy = 0;
-
-  add({ steps, loss, accuracy }: StepMetrics): void {
-    this.#steps += steps;
-    this.#loss += steps * loss;
-    this.#accuracy += steps * accuracy;
-  }
-
-  mean(): StepMetrics {
-    const steps = this.#steps, divisor = Math.max(1, steps);
-    return { steps, loss: this.#loss / divisor, accuracy: this.#accuracy / divisor };
-  }
-
-  take(): StepMetrics {
-    const mean = this.mean();
-    this.#steps = this.#loss = this.#accuracy = 0;
-    return mean;
-  }
-}
-
 /**
  * When to read: after a number of steps that takes about the wanted time. Counting steps instead of
  * looking at the clock bounds the work queued on a device that returns at once.
@@ -290,6 +278,7 @@ class Cadence {
   #every = 1;
   #done = 0;
   #start = performance.now();
+  #seconds = 0;
 
   constructor(readonly wantedMs: number) {}
 
@@ -298,13 +287,18 @@ class Cadence {
     return ++this.#done >= this.#every;
   }
 
-  /** Seconds since the last reading; adapts the number of steps to the next. */
+  /** Seconds between the last two readings. */
+  get seconds(): number {
+    return this.#seconds;
+  }
+
+  /** Notes a reading: adapts the number of steps to the next, returns the seconds it took. */
   restart(): number {
     const now = performance.now(), ms = now - this.#start;
     if (ms < this.wantedMs / 2 && this.#done >= this.#every) this.#every *= 2;
     else if (ms > this.wantedMs * 2) this.#every = Math.max(1, this.#every >> 1);
     this.#done = 0;
     this.#start = now;
-    return ms / 1000;
+    return this.#seconds = ms / 1000;
   }
 }

@@ -54,6 +54,16 @@ export interface StepMetrics {
   readonly accuracy: number;
 }
 
+/** Totals over the steps since the last reading or start. */
+export interface StepSums {
+  /** Number of steps. */
+  readonly steps: number;
+  /** Sum of the steps' losses, each the mean over its batch, before its update. */
+  readonly loss: number;
+  /** Images whose class got the largest logit. */
+  readonly hits: number;
+}
+
 /** Shape of a step as it was traced: forward pass, loss and metrics. */
 interface TracedStep {
   readonly pixels: Tensor;
@@ -228,10 +238,27 @@ export class TrainingStep implements Disposable {
    * @throws {DeviceError} when the device was lost
    */
   async metrics(): Promise<StepMetrics> {
-    const steps = this.#taken;
-    this.#taken = 0;
-    const [loss, hits] = await this.#accumulator.take();
+    const reading = this.readSums();
+    this.startSums();
+    const { steps, loss, hits } = await reading;
     return { steps, loss: loss / steps, accuracy: hits / (steps * this.batchSize) };
+  }
+
+  /**
+   * Totals since {@link metrics} or {@link startSums}; they go on growing. The device adds them in
+   * f32, step by step, so reading them changes no bit of a later reading.
+   *
+   * @throws {DeviceError} when the device was lost
+   */
+  async readSums(): Promise<StepSums> {
+    const steps = this.#taken, [loss, hits] = await this.#accumulator.read();
+    return { steps, loss, hits };
+  }
+
+  /** Starts the totals anew, from 0 or from where those of another session stood. */
+  startSums(from: StepSums = { steps: 0, loss: 0, hits: 0 }): void {
+    this.#taken = from.steps;
+    this.#accumulator.set([from.loss, from.hits]);
   }
 
   /** Frees plans, moments and sums; the weights stay. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "npm:fast-check@4";
-import { apply, arg, constant, constCode, primitives, wgslNumber } from "../../core/expr.ts";
+import { apply, arg, constant, constCode, primitives } from "../../core/expr.ts";
+import { wgslFloat, wgslNumber } from "../../core/wgsl_floats.ts";
 import { valueOf } from "../reference/primitives.ts";
 
 Deno.test("every primitive has a code and a name of its own", () => {
@@ -10,11 +11,12 @@ Deno.test("every primitive has a code and a name of its own", () => {
 });
 
 Deno.test("a primitive prints exactly its arguments", () => {
-  for (const { name, arity, wgsl, prelude } of Object.values(primitives)) {
+  for (const { name, arity, wgsl, preludes = [] } of Object.values(primitives)) {
     const text = wgsl("p1", arity > 1 ? "p2" : "", arity > 2 ? "p3" : "");
     const named = new Set(text.match(/\bp\d\b/g));
     assert.equal(named.size, arity, `${name}: ${text}`);
-    if (prelude) assert(text.includes("fovea_") && prelude.includes(`fn ${text.split("(")[0]}`));
+    const called = [text, ...preludes].join("\n").matchAll(/(?<!fn )\b(fovea_\w+)\(/g);
+    for (const [, fn] of called) assert(preludes.some((p) => p.includes(`fn ${fn}(`)), fn);
   }
 });
 
@@ -37,4 +39,14 @@ Deno.test("what no f32 holds is not printed", () => {
   for (const value of [NaN, Infinity, -Infinity, 1e39]) {
     assert.throws(() => wgslNumber(value), RangeError);
   }
+});
+
+Deno.test("any f32 has a WGSL text: a literal, or a call with its bits", () => {
+  fc.assert(fc.property(fc.float(), (value) => {
+    const text = wgslFloat(value), bits = text.match(/^fovea_float\((0x[0-9a-f]{8})u\)$/)?.[1];
+    if (!bits) return assert.equal(text, wgslNumber(value));
+    const [read] = new Float32Array(Uint32Array.of(Number(bits)).buffer);
+    assert(Object.is(read, value) && !(Number.isFinite(value) && value !== 0), text);
+  }));
+  assert.equal(wgslFloat(1e39), wgslFloat(Infinity));
 });

@@ -32,27 +32,25 @@ Deno.test("checks: a run folder is made for a run that can begin", async () => {
 Deno.test("full disk: it is told with the path", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
-  const folder = RunFolder.open(at("full"));
-  await Deno.mkdir(folder.path);
-  await Deno.symlink("/dev/full", `${folder.file("last")}.part`);
-  await Deno.symlink("/dev/full", folder.file("metrics"));
-  const failing = {
-    name: "train",
-    permissions: [],
-    lines: new CommandLines({ url: import.meta.url, args: [] }),
-  };
-  const writings = { last: () => folder.write("last", "text"), metrics: () => folder.log({}) };
-  for (const name of ["last", "metrics"] as const) {
-    const error = await writings[name]().then(() => assert.fail("written"), (error) => error);
-    const { code, message } = failureOf(error, failing)!;
-    assert.equal(message, `Cannot write ${folder.file(name)}: the disk is full`);
-    assert.equal(code, exitCodes.failed);
-  }
+  await Deno.mkdir(at("full"));
+  using folder = await RunFolder.open(at("full"));
+  await Deno.symlink("/dev/full", `${folder.file("state")}.part`);
+  await assert.rejects(folder.write("state", "text"), {
+    message: `Cannot save the run: the disk is full, ${folder.file("state")} does not fit`,
+  });
+  const lines = new CommandLines({ url: import.meta.url, args: [] });
+  await Deno.symlink("/dev/full", at("other"));
+  const error = await Deno.writeTextFile(at("other"), "text").catch((error) => error);
+  assert.deepEqual(failureOf(error, { name: "train", permissions: [], lines }), {
+    code: exitCodes.failed,
+    message: `Cannot write ${at("other")}: the disk is full`,
+    hint: undefined,
+  });
   const data = at("data.bin");
   await Deno.symlink("/dev/full", `${data}.part`);
   const written = writeWhole("open cifar10", data, new Uint8Array(9));
   await assert.rejects(written, {
-    message: `Cannot open cifar10: the disk is full, room for ${data} is wanted`,
+    message: `Cannot open cifar10: the disk is full, ${data} does not fit`,
   });
 });
 

@@ -21,6 +21,16 @@ export interface InputSpec {
   readonly kinks?: { readonly at: readonly number[]; readonly margin: number };
   /** Random values all different by at least this much (for max pooling). */
   readonly apart?: number;
+  /** Filled as ever by the law of special values. */
+  readonly isOrdinary?: boolean;
+}
+
+/** What the law of special values asks of an operation, see `special.ts`. */
+export interface Special {
+  /** Draws ±3.4e38 too (default true); sums overflow or not by the order of their terms. */
+  readonly large?: boolean;
+  /** Gradients of the differentiable inputs as PyTorch gives them, from inputs and `dy`s. */
+  gradient?(inputs: readonly NdArray[], dys: readonly NdArray[]): readonly NdArray[];
 }
 
 /** One drawn instance of an operation: shapes and attributes are fixed, values are not. */
@@ -41,6 +51,8 @@ export interface Instance {
   readonly differentiableIn?: readonly number[];
   /** Relative and absolute tolerance of f32 against the reference (default 2e-5, 2e-5). */
   readonly tolerance?: readonly [relative: number, absolute: number];
+  /** The reference holds for NaN and infinities too; what that asks beside. */
+  readonly special?: Special;
 }
 
 /** The laws of one operation. */

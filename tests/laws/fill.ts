@@ -3,12 +3,19 @@ import type { Random } from "../../core/rng.ts";
 import { type DType, sizeOf } from "../../core/shape.ts";
 import type { InputSpec, NdArray } from "./case.ts";
 
-/** `random`: as the spec says; `integers`: whole numbers of at most 8, where values are free. */
-export type Filling = "random" | "integers";
+/**
+ * `random`: as the spec says; `integers`: whole numbers of at most 8, where values are free; a list:
+ * any of its numbers for f32.
+ */
+export type Filling = "random" | "integers" | readonly number[];
 
 /** Elements of an input, exact in f32. */
 export function fill(spec: InputSpec, random: Random, filling: Filling): NdArray {
   const { shape, values, dtype = "f32" } = spec, size = sizeOf(shape);
+  if (typeof filling !== "string" && dtype === "f32" && !spec.isOrdinary) {
+    const data = Float64Array.from({ length: size }, () => filling[random.below(filling.length)]);
+    return { shape, data };
+  }
   if (values && values.length !== size) throw new Error(`${values.length} values for [${shape}]`);
   const draw = values
     ? (k: number) => values[k]

@@ -12,6 +12,7 @@ import { allCases } from "./cases/mod.ts";
 import { openTestDevices } from "./devices.ts";
 import { checkLaws } from "./run.ts";
 import { drawing } from "./drawing.ts";
+import { specialValues } from "./special.ts";
 
 const { seed, isSlow } = drawing();
 console.log(`laws: seed ${seed}`);
@@ -26,12 +27,17 @@ const enoughMs = isSlow ? Infinity : 3000;
 async function checkCase(device: Device, { draw }: LawCase): Promise<void> {
   let count = 0;
   const start = performance.now();
-  const property = fc.asyncProperty(named(draw), fc.nat(), async (instance, values) => {
-    if (count > 0 && performance.now() - start > enoughMs) return;
-    const unfused = device.kind !== "webgpu" || isSlow || count % 2 === 0;
-    await checkLaws(device, instance, values, { unfused });
-    count++;
-  });
+  const property = fc.asyncProperty(
+    named(draw),
+    fc.nat(),
+    specialValues,
+    async (instance, values, special) => {
+      if (count > 0 && performance.now() - start > enoughMs) return;
+      const unfused = device.kind !== "webgpu" || isSlow || count % 2 === 0;
+      await checkLaws(device, instance, values, { unfused, special });
+      count++;
+    },
+  );
   await fc.assert(property, { numRuns: runsOn(device), seed });
 }
 

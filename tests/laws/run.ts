@@ -13,11 +13,14 @@ import { add, mul, sum } from "../../ops/mod.ts";
 import { assertClose } from "../assert.ts";
 import type { Instance, NdArray } from "./case.ts";
 import { elementsOf, fill, type Filling } from "./fill.ts";
+import { checkSpecial, valuesFor, withoutLargest } from "./special.ts";
 
 /** Which laws to check beside shape and value. */
 export interface LawOptions {
   /** Compile a second time without fusion and compare. */
   readonly unfused: boolean;
+  /** What inputs are filled with for the law of special values; without them it is left out. */
+  readonly special?: readonly number[];
 }
 
 /** An instance as a graph: `Σ_j ⟨out_j, y_j⟩` is differentiated, with `y` as inputs. */
@@ -58,6 +61,10 @@ export async function checkLaws(
       checkAdjoint(graph, whole, await runOn(plan, graph, seed, "integers", k), k);
     }
   }
+  if (options.special && instance.special) {
+    const values = valuesFor(instance, options.special);
+    checkSpecial(instance, await runOn(plan, graph, seed, values));
+  }
   if (!options.unfused) return;
   using apart = await device.compile({ outputs }, { fuse: false });
   checkFusion(drawn, await runOn(apart, graph, seed, "random"));
@@ -81,12 +88,13 @@ async function runOn(
   filling: Filling,
   zero = -1,
 ): Promise<Run> {
-  const { instance, outs, grads } = graph, random = new Random(seed, filling);
+  const { instance, outs, grads } = graph, random = new Random(seed, `${filling}`);
+  const forYs = typeof filling === "string" ? filling : withoutLargest(filling);
   const xs = instance.inputs.map((spec, k) => {
     const x = fill(spec, random, filling);
     return k === zero ? { ...x, data: x.data.map(() => 0) } : x;
   });
-  const ys = graph.ys.map((y) => fill(y, random, filling));
+  const ys = graph.ys.map((y) => fill(y, random, forYs));
   const feeds = [
     ...graph.xs.map((x, k) => [x, elementsOf(xs[k], x.dtype)] as const),
     ...graph.ys.map((y, j) => [y, elementsOf(ys[j])] as const),

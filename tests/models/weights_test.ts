@@ -33,7 +33,7 @@ devices.test("weights: saved and loaded they are the same bits", async (device) 
     using weights = initialWeights(device, make(), 7);
     // Bits that arithmetic would not keep.
     const first = [...weights.parameters.values()][0], elements = await weights.read(first);
-    new Uint32Array(elements.buffer).set([0x80000000, 1, 0x7f800000, 0x7fc00123]);
+    new Uint32Array(elements.buffer).set([0x80000000, 1, 0x7f800000, 0xff800000]);
     weights.write(first, elements);
     const image = serializeSafetensors(await weights.save());
     using loaded = new Weights(device, make());

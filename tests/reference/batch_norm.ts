@@ -21,3 +21,22 @@ export function batchNorm(
     { shape: [c], data: variance },
   ];
 }
+
+/** The gradient of y for x: `γ/σ·(dy − Σdy/n − x̂·Σ(dy·x̂)/n)`, without γ. */
+export function batchNormGrad(x: NdArray, dy: NdArray, eps: number): NdArray {
+  const c = x.shape.at(-1)!, rows = x.data.length / c, one = new Float64Array(c).fill(1);
+  const [{ data: normal }, , { data: variance }] = batchNorm(
+    [x, { shape: [c], data: one }, { shape: [c], data: one.map(() => 0) }],
+    eps,
+  );
+  const total = new Float64Array(c), dot = new Float64Array(c);
+  for (const [i, g] of dy.data.entries()) {
+    total[i % c] += g / rows;
+    dot[i % c] += g * normal[i] / rows;
+  }
+  const data = dy.data.map((g, i) => {
+    const ch = i % c, deviation = Math.sqrt(variance[ch] * (rows - 1) / rows + eps);
+    return (g - total[ch] - normal[i] * dot[ch]) / deviation;
+  });
+  return { shape: x.shape, data };
+}

@@ -20,15 +20,19 @@ export function crossEntropy(
   const losses = labels.data.map((label, row) => {
     if (label === ignoreIndex) return 0;
     totalWeight += weightOf(label);
+    const own = -weightOf(label) * logP[row * c + label];
+    if (smoothing === 0) return own; // 0 times an infinite sum is NaN
     let spread = 0;
     for (let j = 0; j < c; j++) spread -= weightOf(j) * logP[row * c + j];
-    const own = -weightOf(label) * logP[row * c + label];
     return (1 - smoothing) * own + smoothing / c * spread;
   });
   return reduce(losses, labels.shape, totalWeight, reduction);
 }
 
-/** With probabilities: the target is mixed with the even distribution. */
+/**
+ * With probabilities: the target is mixed with the even distribution. A probability of 0 at a logit
+ * of −∞ gives NaN: PyTorch computes `−(log_softmax(x) * target).sum()`.
+ */
 export function softCrossEntropy(
   [logits, target]: readonly NdArray[],
   { smoothing, reduction }: CrossEntropyCase,

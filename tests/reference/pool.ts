@@ -66,7 +66,10 @@ export const avgPool2d = (x: NdArray, settings: PoolSettings, countPadding: bool
       inside.reduce((a, b) => a + b, 0) / (inside.length + (countPadding ? padded : 0)),
   );
 
-/** The gradient of {@link maxPool2d}: dy goes to the first of the largest values of each window. */
+/**
+ * The gradient of {@link maxPool2d}: dy goes to the first of the largest values of each window, or,
+ * as in PyTorch's `val > maxval || isnan(val)`, to its last NaN.
+ */
 export function maxPool2dGrad(x: NdArray, dy: NdArray, p: PoolSettings): NdArray {
   const [, h, w, c] = x.shape, [, oh, ow] = dy.shape, data = new Float64Array(x.data.length);
   const [rows, columns] = [beginnings(h, p, 0), beginnings(w, p, 1)];
@@ -79,7 +82,7 @@ export function maxPool2dGrad(x: NdArray, dy: NdArray, p: PoolSettings): NdArray
       const column = j + (u % p.size[1]) * p.dilation[1];
       if (row < 0 || row >= h || column < 0 || column >= w) continue;
       const at = ((image * h + row) * w + column) * c + channel;
-      if (best < 0 || x.data[at] > x.data[best]) best = at;
+      if (best < 0 || x.data[at] > x.data[best] || Number.isNaN(x.data[at])) best = at;
     }
     data[best] += value;
   }

@@ -20,6 +20,14 @@ export function erf(x: number): number {
   return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
 }
 
+/** −1, 0 or 1; 0 for NaN as in PyTorch (issue 41245), where JavaScript has NaN. */
+export const sign = (x: number): number => Number.isNaN(x) ? 0 : Math.sign(x);
+
+/** C's pow, which is 1 where JavaScript's is NaN: for x = 1, and for −1 to an infinite power. */
+export function power(x: number, y: number): number {
+  return x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
+}
+
 const truth = (value: boolean): number => value ? 1 : 0;
 
 const meanings = new Map<Primitive, (a: number, b: number, c: number) => number>([
@@ -41,17 +49,19 @@ const meanings = new Map<Primitive, (a: number, b: number, c: number) => number>
   [p.floor, (a) => Math.floor(a)],
   [p.ceil, (a) => Math.ceil(a)],
   [p.round, (a) => roundHalfEven(a)],
-  [p.sign, (a) => Math.sign(a)],
+  [p.sign, (a) => sign(a)],
   [p.gt, (a, b) => truth(a > b)],
   [p.ge, (a, b) => truth(a >= b)],
   [p.eq, (a, b) => truth(a === b)],
   [p.select, (a, b, c) => a !== 0 ? b : c],
-  [p.pow, (a, b) => Math.pow(a, b)],
+  [p.pow, (a, b) => power(a, b)],
   [p.fromI32, (a) => a],
   [p.fromU32, (a) => a],
   [p.reciprocal, (a) => 1 / a],
   [p.sin, (a) => Math.sin(a)],
   [p.cos, (a) => Math.cos(a)],
+  [p.gate, (a, b) => b <= 0 ? 0 : a],
+  [p.fma, (a, b, c) => a * b + c],
 ]);
 
 /** A primitive of one to three numbers. */

@@ -19,18 +19,20 @@ export function avg_pool(x: number, y: number, geom: number, count_padding: numb
 export function avg_pool_grad(dy: number, dx: number, geom: number, count_padding: number): void;
 
 /**
- * Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
- * which is a map.
+ * Gradients of gamma and beta, and slope and offset in `dx = scale (dy + slope (x - mean) + offset)`,
+ * which is a map. `inner` is that of the statistics.
  */
-export function batch_norm_sums(x: number, dy: number, mean: number, inv_std: number, scale: number, dgamma: number, dbeta: number, slope: number, rows: number, c: number): void;
+export function batch_norm_sums(x: number, dy: number, mean: number, inner: number, dgamma: number, dbeta: number, slope: number, offset: number, rows: number, c: number): void;
 
 /**
- * Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
- * variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
- * `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
- * map, so that it melts with what follows.
+ * Statistics of a batch: `mean`, `var_unbiased` for the running estimate (biased for a single row),
+ * and `scale` and `shift`, of c values each, with which `gamma (x - exact mean) inv_std + beta` is
+ * `(x - mean) scale + shift`: the shift holds what rounding the mean has left, so that a mean of a
+ * thousand deviations costs no digit. `inner`, of 2 c values, is for the gradient:
+ * `inv_std = 1 / sqrt(var + eps)` over the biased variance, and the rest of the mean. Normalising
+ * itself is a map, so that it melts with what follows.
  */
-export function batch_statistics(x: number, gamma: number, beta: number, mean: number, inv_std: number, var_unbiased: number, scale: number, shift: number, rows: number, c: number, eps: number): void;
+export function batch_statistics(x: number, gamma: number, beta: number, mean: number, inner: number, var_unbiased: number, scale: number, shift: number, rows: number, c: number, eps: number): void;
 
 /**
  * `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]

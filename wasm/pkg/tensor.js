@@ -35,33 +35,35 @@ export function avg_pool_grad(dy, dx, geom, count_padding) {
 }
 
 /**
- * Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
- * which is a map.
+ * Gradients of gamma and beta, and slope and offset in `dx = scale (dy + slope (x - mean) + offset)`,
+ * which is a map. `inner` is that of the statistics.
  * @param {number} x
  * @param {number} dy
  * @param {number} mean
- * @param {number} inv_std
- * @param {number} scale
+ * @param {number} inner
  * @param {number} dgamma
  * @param {number} dbeta
  * @param {number} slope
+ * @param {number} offset
  * @param {number} rows
  * @param {number} c
  */
-export function batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, rows, c) {
-    wasm.batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slope, rows, c);
+export function batch_norm_sums(x, dy, mean, inner, dgamma, dbeta, slope, offset, rows, c) {
+    wasm.batch_norm_sums(x, dy, mean, inner, dgamma, dbeta, slope, offset, rows, c);
 }
 
 /**
- * Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
- * variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
- * `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
- * map, so that it melts with what follows.
+ * Statistics of a batch: `mean`, `var_unbiased` for the running estimate (biased for a single row),
+ * and `scale` and `shift`, of c values each, with which `gamma (x - exact mean) inv_std + beta` is
+ * `(x - mean) scale + shift`: the shift holds what rounding the mean has left, so that a mean of a
+ * thousand deviations costs no digit. `inner`, of 2 c values, is for the gradient:
+ * `inv_std = 1 / sqrt(var + eps)` over the biased variance, and the rest of the mean. Normalising
+ * itself is a map, so that it melts with what follows.
  * @param {number} x
  * @param {number} gamma
  * @param {number} beta
  * @param {number} mean
- * @param {number} inv_std
+ * @param {number} inner
  * @param {number} var_unbiased
  * @param {number} scale
  * @param {number} shift
@@ -69,8 +71,8 @@ export function batch_norm_sums(x, dy, mean, inv_std, scale, dgamma, dbeta, slop
  * @param {number} c
  * @param {number} eps
  */
-export function batch_statistics(x, gamma, beta, mean, inv_std, var_unbiased, scale, shift, rows, c, eps) {
-    wasm.batch_statistics(x, gamma, beta, mean, inv_std, var_unbiased, scale, shift, rows, c, eps);
+export function batch_statistics(x, gamma, beta, mean, inner, var_unbiased, scale, shift, rows, c, eps) {
+    wasm.batch_statistics(x, gamma, beta, mean, inner, var_unbiased, scale, shift, rows, c, eps);
 }
 
 /**

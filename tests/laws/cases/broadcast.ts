@@ -39,3 +39,22 @@ export function mapElements(
   });
   return { shape, data };
 }
+
+/**
+ * Gradients of one result of broadcast arrays: `fn` gives those of one element from its `dy` and its
+ * arguments; what is repeated gets the sum.
+ */
+export function gradientOf(
+  fn: (dy: number, ...values: number[]) => readonly number[],
+): (inputs: readonly NdArray[], dys: readonly NdArray[]) => NdArray[] {
+  return (inputs, [dy]) => {
+    const grads = inputs.map(({ shape, data }) => ({ shape, data: data.map(() => 0) }));
+    for (const [i, value] of dy.data.entries()) {
+      const index = indexOf(i, dy.shape);
+      const places = inputs.map((x) => broadcastOffset(index, x.shape));
+      const parts = fn(value, ...inputs.map((x, k) => x.data[places[k]]));
+      for (const [k, part] of parts.entries()) grads[k].data[places[k]] += part;
+    }
+    return grads;
+  };
+}

@@ -24,7 +24,7 @@ const hard: fc.Arbitrary<Instance> = settings.chain((drawn) => {
       { shape, range: [-4, 4] },
       { shape: lead, dtype: "i32", values },
     ];
-    if (weighted) inputs.push({ shape: [c], range: [0.5, 2] });
+    if (weighted) inputs.push({ shape: [c], range: [0.5, 2], isOrdinary: true });
     return {
       label: JSON.stringify(drawn),
       inputs,
@@ -38,6 +38,7 @@ const hard: fc.Arbitrary<Instance> = settings.chain((drawn) => {
       ],
       reference: (given) => [references.crossEntropy(given, how)],
       differentiableIn: [0],
+      special: { large: false },
     };
   });
 });
@@ -53,6 +54,7 @@ const soft: fc.Arbitrary<Instance> = settings.map(({ shape, smoothing, reduction
     references.softCrossEntropy(given, { ignoreIndex: -100, smoothing, reduction }),
   ],
   differentiableIn: [0, 1],
+  special: { large: false },
 }));
 
 const logits = input([4, 10], "logits"), labels = input([4], "labels", "i32");

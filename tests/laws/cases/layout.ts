@@ -27,7 +27,7 @@ function spec(shape: readonly number[], dtype: DType): InputSpec {
 /** Copies are linear in all inputs; whole numbers have no gradient. */
 const traits = (inputs: readonly InputSpec[], dtype: DType): Partial<Instance> => {
   const all = dtype === "f32" ? inputs.map((_, k) => k) : [];
-  return { linearIn: all, differentiableIn: all, tolerance: [0, 0] };
+  return { linearIn: all, differentiableIn: all, tolerance: [0, 0], special: {} };
 };
 
 /** A part along every axis; by fours where the axis allows it. */
@@ -60,15 +60,16 @@ const margin = fc.oneof(
 const pads = shape.chain((shape) =>
   fc.tuple(
     fc.array(margin, { minLength: shape.length, maxLength: shape.length }),
-    fc.constantFrom(0, 0, -1.5),
+    fc.constantFrom(0, 0, -1.5, NaN, -Infinity),
   ).map(([margins, value]): Instance => ({
     label: `[${shape}] by [${margins.map((m) => `[${m}]`)}] of ${value}`,
     inputs: [{ shape }],
     apply: ([x]) => [pad(x, margins, value)],
     reference: ([x]) => [reference.pad(x, margins, value)],
     linearIn: value === 0 ? [0] : undefined,
-    differentiableIn: [0],
+    differentiableIn: Number.isFinite(value) ? [0] : [],
     tolerance: [0, 0],
+    special: {},
   }))
 );
 

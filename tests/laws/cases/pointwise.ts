@@ -3,9 +3,9 @@ import * as fc from "npm:fast-check@4";
 import { type Shape, show, sizeOf } from "../../../core/shape.ts";
 import { input } from "../../../core/structure.ts";
 import * as ops from "../../../ops/mod.ts";
-import { erf, roundHalfEven } from "../../reference/primitives.ts";
-import type { InputSpec, Instance, LawCase } from "../case.ts";
-import { anyShape, broadcastingShapes, mapElements } from "./broadcast.ts";
+import { erf, power, roundHalfEven, sign } from "../../reference/primitives.ts";
+import type { InputSpec, Instance, LawCase, Special } from "../case.ts";
+import { anyShape, broadcastingShapes, gradientOf, mapElements } from "./broadcast.ts";
 
 /** How inputs of a row are filled, and what is asked of its result. */
 interface RowOptions extends Pick<InputSpec, "range" | "kinks"> {
@@ -13,6 +13,7 @@ interface RowOptions extends Pick<InputSpec, "range" | "kinks"> {
   /** Default: in all inputs. */
   readonly differentiableIn?: readonly number[];
   readonly tolerance?: readonly [number, number];
+  readonly special?: Special;
 }
 
 type Fn1 = (x: number) => number;
@@ -24,7 +25,7 @@ function unary(
   name: string,
   op: (x: ops.Value) => ReturnType<typeof ops.add>,
   fn: Fn1,
-  { range, kinks, linearIn, differentiableIn = [0], tolerance }: RowOptions = {},
+  { range, kinks, linearIn, differentiableIn = [0], tolerance, special = {} }: RowOptions = {},
 ): LawCase {
   return {
     covers: [name],
@@ -37,6 +38,7 @@ function unary(
       linearIn,
       differentiableIn,
       tolerance,
+      special,
     })),
     refuses: [{
       call: () => op(wrongType([2])),
@@ -49,7 +51,7 @@ function binary(
   name: string,
   op: (a: ops.Value, b: ops.Value) => ReturnType<typeof ops.add>,
   fn: Fn2,
-  { linearIn, differentiableIn = [0, 1], tolerance }: RowOptions = {},
+  { linearIn, differentiableIn = [0, 1], tolerance, special = {} }: RowOptions = {},
   specs: readonly [Partial<InputSpec>, Partial<InputSpec>] = [{}, {}],
 ): LawCase {
   return {
@@ -63,6 +65,7 @@ function binary(
       linearIn,
       differentiableIn,
       tolerance,
+      special,
     })),
     refuses: [
       {
@@ -84,7 +87,11 @@ function quarters(
   name: string,
   op: (a: ops.Value, b: ops.Value) => ReturnType<typeof ops.add>,
   fn: Fn2,
-  how: { readonly ties: boolean; readonly differentiableIn?: readonly number[] },
+  how: {
+    readonly ties: boolean;
+    readonly differentiableIn?: readonly number[];
+    readonly special?: Special;
+  },
 ): LawCase {
   const values = (shape: Shape, offset: number) =>
     fc.array(fc.integer({ min: -3, max: 3 }).map((v) => v / 2 + offset), {
@@ -103,6 +110,7 @@ function quarters(
           reference: (inputs) => [mapElements(fn, inputs)],
           differentiableIn: how.differentiableIn,
           tolerance: [0, 0],
+          special: how.special ?? {},
         }),
       )
     ),
@@ -111,15 +119,33 @@ function quarters(
 
 const noGradient = { differentiableIn: [] };
 /** WGSL promises sin and cos to 2⁻¹¹ absolute within ±π; what we see is far better. */
-const trigonometry: RowOptions = { range: [-3, 3], tolerance: [1e-4, 1e-4] };
+const trigonometry: RowOptions = {
+  range: [-3, 3],
+  tolerance: [1e-4, 1e-4],
+  special: { large: false },
+};
 const sigmoid: Fn1 = (x) => 1 / (1 + Math.exp(-x));
 const wholeNumbers = { at: [-3, -2, -1, 0, 1, 2, 3], margin: 1e-3 };
 const halves = { at: [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5], margin: 1e-3 };
 
+/** PyTorch's threshold_backward: 0 where `x ≤ 0`, else dy, at NaN too. */
+const rectifier: Special = { gradient: gradientOf((dy, x) => [x <= 0 ? 0 : dy]) };
+/** Its hardtanh_backward. */
+const hardtanh: Special = { gradient: gradientOf((dy, x) => [x <= 0 || x >= 6 ? 0 : dy]) };
+/** Its sgn. */
+const absolute: Special = { gradient: gradientOf((dy, x) => [dy * sign(x)]) };
+/** `masked_fill_(self < other, 0)` and the other way round; of equals PyTorch halves the gradient. */
+const larger: Special = {
+  gradient: gradientOf((dy, a, b) => [a < b ? 0 : dy, a >= b ? 0 : dy]),
+};
+const smaller: Special = {
+  gradient: gradientOf((dy, a, b) => [a > b ? 0 : dy, a <= b ? 0 : dy]),
+};
+
 const unaryCases: readonly LawCase[] = [
   unary("neg", ops.neg, (x) => -x, { linearIn: [0] }),
-  unary("abs", ops.abs, Math.abs, { kinks: { at: [0], margin: 0.05 } }),
-  unary("sign", ops.sign, Math.sign, noGradient),
+  unary("abs", ops.abs, Math.abs, { kinks: { at: [0], margin: 0.05 }, special: absolute }),
+  unary("sign", ops.sign, sign, noGradient),
   unary("exp", ops.exp, Math.exp, { range: [-4, 4] }),
   unary("log", ops.log, Math.log, { range: [0.2, 5] }),
   unary("sqrt", ops.sqrt, Math.sqrt, { range: [0.2, 5] }),
@@ -134,10 +160,14 @@ const unaryCases: readonly LawCase[] = [
   unary("floor", ops.floor, Math.floor, { range: [-3, 3], kinks: wholeNumbers, ...noGradient }),
   unary("ceil", ops.ceil, Math.ceil, { range: [-3, 3], kinks: wholeNumbers, ...noGradient }),
   unary("round", ops.round, roundHalfEven, { range: [-3, 3], kinks: halves, ...noGradient }),
-  unary("relu", ops.relu, (x) => Math.max(x, 0), { kinks: { at: [0], margin: 0.05 } }),
+  unary("relu", ops.relu, (x) => Math.max(x, 0), {
+    kinks: { at: [0], margin: 0.05 },
+    special: rectifier,
+  }),
   unary("relu6", ops.relu6, (x) => Math.min(Math.max(x, 0), 6), {
     range: [-3, 9],
     kinks: { at: [0, 6], margin: 0.05 },
+    special: hardtanh,
   }),
   unary("tanh", ops.tanh, Math.tanh, { range: [-4, 4] }),
   unary("sigmoid", ops.sigmoid, sigmoid, { range: [-6, 6] }),
@@ -154,12 +184,20 @@ const binaryCases: readonly LawCase[] = [
     range: [-2, 2],
     kinks: { at: [0], margin: 0.4 },
   }]),
-  binary("pow", ops.pow, Math.pow, { tolerance: [5e-5, 2e-5] }, [
+  binary("pow", ops.pow, power, { tolerance: [5e-5, 2e-5] }, [
     { range: [0.3, 3] },
     { range: [-2, 2] },
   ]),
-  quarters("minimum", ops.minimum, Math.min, { ties: false, differentiableIn: [0, 1] }),
-  quarters("maximum", ops.maximum, Math.max, { ties: false, differentiableIn: [0, 1] }),
+  quarters("minimum", ops.minimum, Math.min, {
+    ties: false,
+    differentiableIn: [0, 1],
+    special: smaller,
+  }),
+  quarters("maximum", ops.maximum, Math.max, {
+    ties: false,
+    differentiableIn: [0, 1],
+    special: larger,
+  }),
   quarters("greater", ops.greater, (a, b) => Number(a > b), { ties: true }),
   quarters("greaterEqual", ops.greaterEqual, (a, b) => Number(a >= b), { ties: true }),
   quarters("equal", ops.equal, (a, b) => Number(a === b), { ties: true }),
@@ -175,7 +213,7 @@ const roundingCase: LawCase = {
       inputs: [{ shape: [values.length], values }],
       apply: ([x]) => [ops.round(x), ops.floor(x), ops.ceil(x), ops.sign(x)],
       reference: (inputs) =>
-        [roundHalfEven, Math.floor, Math.ceil, Math.sign].map((fn) =>
+        [roundHalfEven, Math.floor, Math.ceil, sign].map((fn) =>
           mapElements((x) => fn(x), inputs)
         ),
       tolerance: [0, 0],
@@ -199,6 +237,10 @@ const multiplesCase: LawCase = {
   })),
 };
 
+/** NaN is not 0, hence true. */
+const chosen: Special["gradient"] = (inputs, dys) =>
+  gradientOf((dy, c) => [0, c !== 0 ? dy : 0, c !== 0 ? 0 : dy])(inputs, dys).slice(1);
+
 const whereCase: LawCase = {
   covers: ["where"],
   name: "where",
@@ -213,6 +255,7 @@ const whereCase: LawCase = {
       reference: (inputs) => [mapElements((c, a, b) => c !== 0 ? a : b, inputs)],
       differentiableIn: [1, 2],
       tolerance: [0, 0],
+      special: { gradient: chosen },
     }))
   ),
 };
@@ -227,6 +270,8 @@ const clampCase: LawCase = {
     reference: (inputs) => [mapElements((x) => Math.min(Math.max(x, -0.5), 1), inputs)],
     differentiableIn: [0],
     tolerance: [0, 0],
+    // PyTorch's clamp_backward: `where((self >= min) & (self <= max), grad, 0)`.
+    special: { gradient: gradientOf((dy, x) => [x >= -0.5 && x <= 1 ? dy : 0]) },
   })),
 };
 
@@ -245,15 +290,18 @@ const toFloatCase: LawCase = {
         apply: ([x]) => [ops.add(ops.toFloat(x), 0)],
         reference: ([x]) => [x],
         tolerance: [0, 0],
+        special: {},
       })),
   ),
 };
+
+const literals = fc.constantFrom(0, -0, -1.5, 3e-7, 12345678, NaN, Infinity, -Infinity);
 
 /** Numbers written into the kernel on either side, and a literal alone. */
 const literalCase: LawCase = {
   covers: ["full"],
   name: "full",
-  draw: fc.tuple(anyShape, fc.constantFrom(0, -1.5, 3e-7, 12345678)).map(
+  draw: fc.tuple(anyShape, literals).map(
     ([shape, value]): Instance => ({
       label: `${show(shape)} of ${value}`,
       inputs: [{ shape }],
@@ -263,7 +311,9 @@ const literalCase: LawCase = {
         mapElements((v) => value - v, [x]),
         mapElements((v) => v * value, [x]),
       ],
-      differentiableIn: [0],
+      differentiableIn: Number.isFinite(value) ? [0] : [],
+      // Mesa takes 0 times anything for 0 where the 0 is a literal.
+      special: value === 0 ? undefined : {},
     }),
   ),
 };

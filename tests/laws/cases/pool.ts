@@ -68,6 +68,7 @@ const maximum = (d: Drawn): Instance => ({
   apply: ([x]) => [maxPool2d(x, d.options)],
   reference: ([x]) => [reference.maxPool2d(x, d.settings)],
   differentiableIn: [0],
+  special: { gradient: ([x], [dy]) => [reference.maxPool2dGrad(x, dy, d.settings)] },
 });
 
 /** Few different values, so that most windows hold their maximum more than once. */
@@ -94,6 +95,7 @@ function average(d: Drawn, countPadding: boolean): Instance {
     reference: ([x]) => [reference.avgPool2d(x, d.settings, countPadding)],
     linearIn: isUniform && (taps & (taps - 1)) === 0 ? [0] : undefined,
     differentiableIn: [0],
+    special: { large: false },
   };
 }
 

@@ -62,6 +62,7 @@ function reduction(name: string, op: Reduce, isMax = false): LawCase {
         linearIn: name === "sum" ? [0] : undefined,
         differentiableIn: isMax ? [] : [0],
         tolerance: isMax ? [0, 0] : [2e-5, 1e-4],
+        special: { large: isMax },
       };
     }),
     refuses: [
@@ -89,6 +90,7 @@ const expandCase: LawCase = {
         ],
         linearIn: [0],
         differentiableIn: [0],
+        special: { large: false },
       };
     },
   ),
@@ -124,6 +126,7 @@ const sumToCase: LawCase = {
         ],
         linearIn: [0],
         differentiableIn: [0],
+        special: { large: false },
       };
     })
   ),
@@ -139,6 +142,7 @@ const reshapeCase: LawCase = {
     reference: ([x]) => [{ ...x, shape: [x.data.length] }, { ...x, shape: [1, ...shape] }],
     linearIn: [0],
     differentiableIn: [0],
+    special: {},
   })),
   refuses: [
     {

@@ -21,6 +21,7 @@ function caseOf(
       apply: ([x]) => [op(x)],
       reference: ([x]) => [reference(x)],
       differentiableIn: [0],
+      special: {},
     })),
     refuses: [
       { call: () => op(input([], "x")), message: /x is a scalar, at least 1 axis is wanted/ },

@@ -11,22 +11,27 @@ use wasm_bindgen::prelude::*;
 /// Floats of a chunk: 24 KiB.
 const CHUNK: usize = 6144;
 
+/// Rows that are summed up before they are added to others: long sums in f32 lose digits.
+const SHORT: usize = 16;
+
 /// Rows of a chunk and the number of chunks.
 pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
-    pool::split(rows, (CHUNK / c.max(1)).max(8), 4096)
+    pool::split(rows, (CHUNK / c.max(16)).max(8), 4096)
 }
 
-/// Statistics of a batch, all of c values: `mean`, `inv_std = 1 / sqrt(var + eps)` over the biased
-/// variance, `var_unbiased` for the running estimate (biased for a single row), and `scale` and
-/// `shift`, with which `x scale + shift = gamma (x - mean) inv_std + beta`. Normalising itself is a
-/// map, so that it melts with what follows.
+/// Statistics of a batch: `mean`, `var_unbiased` for the running estimate (biased for a single row),
+/// and `scale` and `shift`, of c values each, with which `gamma (x - exact mean) inv_std + beta` is
+/// `(x - mean) scale + shift`: the shift holds what rounding the mean has left, so that a mean of a
+/// thousand deviations costs no digit. `inner`, of 2 c values, is for the gradient:
+/// `inv_std = 1 / sqrt(var + eps)` over the biased variance, and the rest of the mean. Normalising
+/// itself is a map, so that it melts with what follows.
 #[wasm_bindgen]
 pub fn batch_statistics(
     x: *const f32,
     gamma: *const f32,
     beta: *const f32,
     mean: *mut f32,
-    inv_std: *mut f32,
+    inner: *mut f32,
     var_unbiased: *mut f32,
     scale: *mut f32,
     shift: *mut f32,
@@ -37,32 +42,28 @@ pub fn batch_statistics(
     let (size, count) = chunks(rows, c);
     let work = rows as u64 * c as u64 * 4;
     let stride = c.next_multiple_of(4);
-    let [sums] = memory::workspace([2 * stride * count]);
+    let [sums] = memory::workspace([3 * stride * count]);
     // SAFETY: TypeScript has checked the sizes; every task has its own sums and rows.
     unsafe {
         pool::run(work, count, &|task| {
             let task = task as usize;
             let first = task * size;
-            let to = sums.add(task * 2 * stride);
-            moments(
-                x.add(first * c),
-                size.min(rows - first),
-                c,
-                to,
-                to.add(stride),
-            );
+            let to = sums.add(task * 3 * stride);
+            moments(x.add(first * c), size.min(rows - first), c, to, stride);
         });
         for channel in 0..c {
             let (center, squares) = combine(sums.add(channel), stride, size, count, rows);
             let n = rows as f64;
             let inverse = 1.0 / (squares / n + eps as f64).sqrt();
             let factor = *gamma.add(channel) as f64 * inverse;
+            let rest = center - center as f32 as f64;
             *mean.add(channel) = center as f32;
-            *inv_std.add(channel) = inverse as f32;
+            *inner.add(channel) = inverse as f32;
+            *inner.add(c + channel) = rest as f32;
             let free = if rows > 1 { n - 1.0 } else { n };
             *var_unbiased.add(channel) = (squares / free) as f32;
             *scale.add(channel) = factor as f32;
-            *shift.add(channel) = (*beta.add(channel) as f64 - center * factor) as f32;
+            *shift.add(channel) = (*beta.add(channel) as f64 - rest * factor) as f32;
         }
     }
 }
@@ -76,12 +77,10 @@ unsafe fn combine(
     rows: usize,
 ) -> (f64, f64) {
     let chunk = |i: usize| {
-        // SAFETY: every chunk has left its mean and its squares.
-        let (mean, squares) = unsafe {
-            let at = sums.add(i * 2 * stride);
-            (*at as f64, *at.add(stride) as f64)
-        };
-        (size.min(rows - i * size) as f64, mean, squares)
+        // SAFETY: every chunk has left its mean in two parts, and its squares.
+        let [center, more, squares] =
+            unsafe { [0, 1, 2].map(|k| *sums.add((i * 3 + k) * stride) as f64) };
+        (size.min(rows - i * size) as f64, center + more, squares)
     };
     let total: f64 = (0..count).map(chunk).map(|(n, mean, _)| n * mean).sum();
     let center = total / rows as f64;
@@ -111,14 +110,14 @@ pub unsafe fn load_n<const N: usize>(p: *const f32) -> [v128; N] {
     core::array::from_fn(|j| unsafe { load(p.add(j * 4)) })
 }
 
-/// Mean and sum of squares around it, for every channel of a few rows.
-unsafe fn moments(x: *const f32, rows: usize, c: usize, mean: *mut f32, squares: *mut f32) {
+/// Mean in two parts and sum of squares around it, `stride` apart, for every channel of a few rows.
+unsafe fn moments(x: *const f32, rows: usize, c: usize, to: *mut f32, stride: usize) {
     // SAFETY: the last vector of a row may read past its end; sums have whole vectors.
     unsafe {
         by_channels(
             c,
-            |at| moments_of::<4>(x.add(at), rows, c, mean.add(at), squares.add(at)),
-            |at| moments_of::<1>(x.add(at), rows, c, mean.add(at), squares.add(at)),
+            |at| moments_of::<4>(x.add(at), rows, c, to.add(at), stride),
+            |at| moments_of::<1>(x.add(at), rows, c, to.add(at), stride),
         )
     }
 }
@@ -128,8 +127,8 @@ unsafe fn moments_of<const N: usize>(
     x: *const f32,
     rows: usize,
     c: usize,
-    mean: *mut f32,
-    squares: *mut f32,
+    to: *mut f32,
+    stride: usize,
 ) {
     let share = f32x4_splat(1.0 / rows as f32);
     let mut sum = [ZERO; N];
@@ -142,19 +141,28 @@ unsafe fn moments_of<const N: usize>(
         }
         let center = sum.map(|s| f32x4_mul(s, share));
         let mut sum = [ZERO; N];
-        for row in 0..rows {
-            let v = load_n::<N>(x.add(row * c));
+        for first in (0..rows).step_by(SHORT) {
+            let (mut squares, mut off) = ([ZERO; N], [ZERO; N]);
+            for row in first..rows.min(first + SHORT) {
+                let v = load_n::<N>(x.add(row * c));
+                for j in 0..N {
+                    let d = f32x4_sub(v[j], center[j]);
+                    squares[j] = madd(d, d, squares[j]);
+                    off[j] = f32x4_add(off[j], d);
+                }
+            }
             for j in 0..N {
-                let d = f32x4_sub(v[j], center[j]);
-                sum[j] = madd(d, d, sum[j]);
-                slip[j] = f32x4_add(slip[j], d);
+                sum[j] = f32x4_add(sum[j], squares[j]);
+                slip[j] = f32x4_add(slip[j], off[j]);
             }
         }
         for j in 0..N {
-            // The rounding of the mean, taken out again.
+            // By how much rounding has moved the center from the mean.
             let more = f32x4_mul(slip[j], share);
-            store(mean.add(j * 4), f32x4_add(center[j], more));
-            store(squares.add(j * 4), nmadd(more, slip[j], sum[j]));
+            let to = to.add(j * 4);
+            store(to, center[j]);
+            store(to.add(stride), more);
+            store(to.add(2 * stride), nmadd(more, slip[j], sum[j]));
         }
     }
 }

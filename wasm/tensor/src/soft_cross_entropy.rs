@@ -34,10 +34,9 @@ unsafe fn loss_row(x: *const f32, target: *const f32, classes: usize) -> f32 {
         let mut sum = ZERO;
         for at in (0..classes).step_by(4) {
             let nll = f32x4_sub(log, f32x4_sub(load(x.add(at)), shift));
-            let t = load(target.add(at));
-            // A class without probability adds nothing, even at a logit of minus infinity.
-            let used = v128_and(first_lanes(classes - at), f32x4_ne(t, ZERO));
-            sum = f32x4_add(sum, v128_and(used, f32x4_mul(t, nll)));
+            // As in PyTorch a probability of 0 at a logit of minus infinity gives NaN.
+            let loss = f32x4_mul(load(target.add(at)), nll);
+            sum = f32x4_add(sum, v128_and(first_lanes(classes - at), loss));
         }
         horizontal_sum(sum)
     }

@@ -3,18 +3,18 @@ use super::{by_channels, chunks, load_n};
 use crate::{memory, pool, simd::*};
 use wasm_bindgen::prelude::*;
 
-/// Gradients of gamma and beta, and the slope in `dx = scale (dy - dbeta / rows) + slope (x - mean)`,
-/// which is a map.
+/// Gradients of gamma and beta, and slope and offset in `dx = scale (dy + slope (x - mean) + offset)`,
+/// which is a map. `inner` is that of the statistics.
 #[wasm_bindgen]
 pub fn batch_norm_sums(
     x: *const f32,
     dy: *const f32,
     mean: *const f32,
-    inv_std: *const f32,
-    scale: *const f32,
+    inner: *const f32,
     dgamma: *mut f32,
     dbeta: *mut f32,
     slope: *mut f32,
+    offset: *mut f32,
     rows: usize,
     c: usize,
 ) {
@@ -31,7 +31,7 @@ pub fn batch_norm_sums(
             products(
                 x,
                 dy,
-                [mean, inv_std],
+                mean,
                 size.min(rows - first),
                 c,
                 to,
@@ -45,18 +45,22 @@ pub fn batch_norm_sums(
                 dot += *at as f64;
                 sum += *at.add(stride) as f64;
             }
-            let share = *scale.add(channel) as f64 / rows as f64;
-            (*dgamma.add(channel), *dbeta.add(channel)) = (dot as f32, sum as f32);
-            *slope.add(channel) = (-share * *inv_std.add(channel) as f64 * dot) as f32;
+            let inverse = *inner.add(channel) as f64;
+            let rest = *inner.add(c + channel) as f64;
+            let normal = (dot - rest * sum) * inverse;
+            let fall = -normal * inverse / rows as f64;
+            (*dgamma.add(channel), *dbeta.add(channel)) = (normal as f32, sum as f32);
+            *slope.add(channel) = fall as f32;
+            *offset.add(channel) = (-sum / rows as f64 - fall * rest) as f32;
         }
     }
 }
 
-/// Sums of `dy x_hat` and of dy, for every channel of a few rows.
+/// Sums of `dy (x - mean)` and of dy, for every channel of a few rows.
 unsafe fn products(
     x: *const f32,
     dy: *const f32,
-    stats: [*const f32; 2],
+    mean: *const f32,
     rows: usize,
     c: usize,
     dot: *mut f32,
@@ -64,7 +68,7 @@ unsafe fn products(
 ) {
     // SAFETY: as in `moments`.
     unsafe {
-        let at = |at: usize| (x.add(at), dy.add(at), stats.map(|p| p.add(at)));
+        let at = |at: usize| [x, dy, mean].map(|p| p.add(at));
         by_channels(
             c,
             |i| products_of::<4>(at(i), (rows, c), dot.add(i), sum.add(i)),
@@ -75,14 +79,14 @@ unsafe fn products(
 
 #[inline(never)]
 unsafe fn products_of<const N: usize>(
-    (x, dy, stats): (*const f32, *const f32, [*const f32; 2]),
+    [x, dy, mean]: [*const f32; 3],
     (rows, c): (usize, usize),
     dot: *mut f32,
     sum: *mut f32,
 ) {
     // SAFETY: see `products`.
     unsafe {
-        let [center, scale] = stats.map(|p| load_n::<N>(p));
+        let center = load_n::<N>(mean);
         let (mut d, mut s) = ([ZERO; N], [ZERO; N]);
         for row in 0..rows {
             let (v, g) = (load_n::<N>(x.add(row * c)), load_n::<N>(dy.add(row * c)));
@@ -92,7 +96,7 @@ unsafe fn products_of<const N: usize>(
             }
         }
         for j in 0..N {
-            store(dot.add(j * 4), f32x4_mul(d[j], scale[j]));
+            store(dot.add(j * 4), d[j]);
             store(sum.add(j * 4), s[j]);
         }
     }

@@ -61,13 +61,15 @@ pub unsafe fn run(code: u32, to: *mut f32, [a, b, c]: [*const f32; 3], len: usiz
             21 => binary(to, a, b, len, |x, y| truth(f32x4_gt(x, y))),
             22 => binary(to, a, b, len, |x, y| truth(f32x4_ge(x, y))),
             23 => binary(to, a, b, len, |x, y| truth(f32x4_eq(x, y))),
-            24 => choose(to, a, b, c, len),
+            24 => ternary(to, [a, b, c], len, choose),
             25 => binary(to, a, b, len, math::pow),
             26 => unary(to, a, len, |x| f32x4_convert_i32x4(x)),
             27 => unary(to, a, len, |x| f32x4_convert_u32x4(x)),
             28 => unary(to, a, len, reciprocal),
             29 => unary(to, a, len, math::sin),
             30 => unary(to, a, len, math::cos),
+            31 => binary(to, a, b, len, gate),
+            32 => ternary(to, [a, b, c], len, madd),
             _ => fill(to, len, f32::NAN), // no such operation: visible in the result
         }
     }
@@ -84,11 +86,23 @@ fn truth(mask: v128) -> v128 {
     v128_and(mask, f32x4_splat(1.0))
 }
 
-/// -1, 1, or the argument itself: zero and NaN.
+/// -1, 1, or 0: also for NaN, as in PyTorch.
 #[inline(always)]
 fn sign(x: v128) -> v128 {
-    let y = select(f32x4_gt(x, ZERO), f32x4_splat(1.0), x);
-    select(f32x4_lt(x, ZERO), f32x4_splat(-1.0), y)
+    let below = v128_and(f32x4_lt(x, ZERO), f32x4_splat(-1.0));
+    v128_or(truth(f32x4_gt(x, ZERO)), below)
+}
+
+/// `b > 0 or NaN ? a : 0`.
+#[inline(always)]
+fn gate(a: v128, b: v128) -> v128 {
+    v128_andnot(a, f32x4_le(b, ZERO))
+}
+
+/// `a != 0 ? b : c`; NaN counts as true.
+#[inline(always)]
+fn choose(a: v128, b: v128, c: v128) -> v128 {
+    select(f32x4_ne(a, ZERO), b, c)
 }
 
 /// Vectors per turn of a loop: the counting then costs little beside the work.
@@ -128,13 +142,17 @@ unsafe fn binary(
     });
 }
 
-/// `a != 0 ? b : c`; NaN counts as true.
 #[inline(never)]
-unsafe fn choose(to: *mut f32, a: *const f32, b: *const f32, c: *const f32, len: usize) {
+unsafe fn ternary(
+    to: *mut f32,
+    [a, b, c]: [*const f32; 3],
+    len: usize,
+    f: impl Fn(v128, v128, v128) -> v128,
+) {
     // SAFETY: see `run`.
     each_vector(len, |i| unsafe {
-        let mask = f32x4_ne(load(a.add(i)), ZERO);
-        store(to.add(i), select(mask, load(b.add(i)), load(c.add(i))));
+        let result = f(load(a.add(i)), load(b.add(i)), load(c.add(i)));
+        store(to.add(i), result);
     });
 }
 
