@@ -34,15 +34,11 @@ export const command = defineCommand({
   name: "bench",
   summary: "Time kernels and steps of ours and of other libraries",
   examples: [
-    {
-      line: "deno run -A bench/setup.ts",
-      note: "once: a BLAS, and PyTorch in a folder of its own",
-    },
-    { line: "deno task bench", note: "everything, in about half an hour" },
-    { line: "deno task bench --only conv --against torch", note: "some rows, some peers" },
+    { name: "setup", words: [], note: "once: a BLAS, and PyTorch in a folder of its own" },
+    { words: [], note: "everything, in about half an hour" },
+    { words: ["--only", "conv", "--against", "torch"], note: "some rows, some peers" },
   ],
-  usage: "deno task bench",
-  permissions: ["-A"],
+  permissions: ["--allow-all"],
   positionals: {},
   options: group("Bench", {
     list: flag({ help: "name the rows and engines, and end" }),

@@ -7,6 +7,8 @@ import type { Terminal } from "./terminal.ts";
 
 /** A command to copy, and what it does. */
 export interface Example {
+  /** Another entry file beside this one; the command's own unless given. */
+  readonly name?: string;
   /** The words behind the command's name, such as `--epochs` and `5`; paths are the project's. */
   readonly words: readonly Word[];
   /** Permissions it needs beside the command's, as flags; paths are the project's. */

@@ -88,6 +88,13 @@ export class CommandLines {
     return parseFlags(task.match(/--allow-\S+/g) ?? [], this.project);
   }
 
+  /** The same for who stands in the project's folder; `undefined` where no task was started from elsewhere. */
+  fromProject(): CommandLines | undefined {
+    const isAway = this.#isTask && resolve(this.folder) !== currentFolder();
+    const invocation = { ...this.invocation, args: this.typed };
+    return isAway ? new CommandLines(invocation, this.denoPath) : undefined;
+  }
+
   /** Hosts that tasks may reach. */
   get hosts(): ReadonlySet<string> {
     const flags = [...tasks.values()].flatMap((task) => task.match(/--allow-net=\S+/g) ?? []);

@@ -30,10 +30,10 @@ export function helpPage(
 ): string {
   const width = Math.min(columns, longestLine), { permissions } = command;
   const page = [...wrap(command.summary, width), "", paint.bold("Examples")];
-  for (const { words, note, more = [] } of command.examples) {
+  for (const { name, words, note, more = [] } of command.examples) {
     const needs = parseFlags(more, lines.project ?? lines.folder);
     const placed = words.map((word) => inProject(word, lines));
-    const shell = shellLines(lines.words({ words: placed, permissions, more: needs }), width);
+    const shell = shellLines(lines.words({ name, words: placed, permissions, more: needs }), width);
     page.push(...shell.map((line) => `  ${paint.cyan(line)}`));
     page.push(...wrap(note, width - 6).map((line) => `      ${paint.dim(line)}`));
   }
@@ -57,22 +57,31 @@ function inProject(word: Word, lines: CommandLines): Word {
 
 /** A command that a shell reads as one, however narrow: broken before options, by backslashes. */
 function shellLines(words: readonly string[], width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
+  const phrases: string[] = [];
   for (const [k, word] of words.entries()) {
-    const next = words[k + 1] ?? "-";
+    const isValue = k > 0 && takesNext(words[k - 1]) && !word.startsWith("-");
     // An option stays beside its value.
-    const pair = word.startsWith("-") && !next.startsWith("-") ? next.length + 1 : 0;
-    const isLast = k === words.length - 1;
-    // Two columns before the line, two for a backslash after it.
-    const room = width - 2 - (isLast ? 0 : 2) - quote(word).length - 1 - pair;
-    const isValue = k > 0 && words[k - 1].startsWith("-") && !word.startsWith("-");
-    if (line.trim() !== "" && line.length > room && !isValue) {
-      lines.push(`${line} \\`);
-      line = `    ${quote(word)}`;
-    } else line = line === "" ? quote(word) : `${line} ${quote(word)}`;
+    if (isValue) phrases[phrases.length - 1] += ` ${quote(word)}`;
+    else phrases.push(quote(word));
   }
-  return [...lines, line];
+  const lines = [phrases[0]];
+  for (const [k, phrase] of phrases.entries()) {
+    if (k === 0) continue;
+    // Two columns before the line, two for a backslash after it.
+    const room = width - 2 - (k === phrases.length - 1 ? 0 : 2);
+    const longer = `${lines[lines.length - 1]} ${phrase}`;
+    if (longer.length <= room) lines[lines.length - 1] = longer;
+    else {
+      lines[lines.length - 1] += " \\";
+      lines.push(`    ${phrase}`);
+    }
+  }
+  return lines;
+}
+
+/** Whether the next word may be the value of this one: `--allow-read` and `--a=b` have none. */
+function takesNext(word: string): boolean {
+  return /^-(?!-allow-)[^=]*$/.test(word);
 }
 
 function indented(text: string, indent: number, width: number): string[] {

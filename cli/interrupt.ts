@@ -39,10 +39,8 @@ export class Interrupt {
     // Windows knows neither of these.
     if (Deno.build.os === "windows") return;
     this.#listen("SIGTERM", exitCodes.terminated);
-    // `nohup` means a signal to be ignored that listening would bring back. Deno does not tell, but
-    // nohup leaves no output on a terminal.
-    const isWatched = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
-    if (isWatched) this.#listen("SIGHUP", exitCodes.hungUp);
+    // Deno dies of it even under nohup, so that saving is the best there is.
+    this.#listen("SIGHUP", exitCodes.hungUp);
   }
 
   /** Whether a signal has come. */

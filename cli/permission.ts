@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type { CommandLines } from "./command_lines.ts";
 import { parseFlags, type Permissions, withMore } from "./permission_flags.ts";
+import { quote } from "./shell.ts";
 
 /** What Deno says is missing. */
 export interface MissingPermission {
@@ -52,13 +53,17 @@ export function missingPermission(error: unknown): MissingPermission | undefined
 export function rerunLine(
   missing: MissingPermission,
   lines: CommandLines,
-  permissions: readonly string[],
+  usual: readonly string[],
 ): string {
-  const needed = lines.taskPermissions() ?? parseFlags(permissions, lines.folder);
+  const needed = lines.taskPermissions() ?? parseFlags(usual, lines.folder);
   const { flag, target } = missing, value = target === undefined ? [] : [target];
   const asked = new Map([[flag, isOfPaths(flag) ? value.map((path) => resolve(path)) : value]]);
-  const more = withMore(withMore(needed, granted(lines)), asked);
-  return lines.line({ words: lines.typed, permissions: [], more });
+  const more = withMore(withMore(needed, granted(lines)), asked), permissions: string[] = [];
+  const away = lines.fromProject();
+  if (away === undefined) return lines.line({ words: lines.typed, permissions, more });
+  // The task ran in the project's folder, where its defaults lie: so must this.
+  const line = away.line({ words: ["--base", lines.folder, ...lines.typed], permissions, more });
+  return `(cd ${quote(lines.short(away.folder))} && ${line})`;
 }
 
 /** Whether a permission is for paths. */

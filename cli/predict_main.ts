@@ -67,6 +67,7 @@ function show(out: Terminal, file: string, guesses: readonly Guess[]): void {
   for (const { name, probability } of rows) {
     const bar = "█".repeat(Math.round(barWidth * probability));
     const percent = formatPercent(probability).padStart(7);
-    out.line(`  ${name.padEnd(width)}  ${percent}  ${out.paint.cyan(bar)}`.trimEnd());
+    const drawn = bar === "" ? "" : `  ${out.paint.cyan(bar)}`;
+    out.line(`  ${name.padEnd(width)}  ${percent}${drawn}`);
   }
 }

@@ -23,6 +23,6 @@ function inQuotes(text: string): string {
 function octal(text: string): string {
   return [...new TextEncoder().encode(text)].map((byte) => {
     const character = String.fromCharCode(byte);
-    return /[\w@+=:,./ -]/.test(character) ? character : `\\${byte.toString(8).padStart(3, "0")}`;
+    return /[\w@+=:,./ ]/.test(character) ? character : `\\${byte.toString(8).padStart(3, "0")}`;
   }).join("");
 }

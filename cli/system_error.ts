@@ -46,6 +46,19 @@ export function systemSentence(error: Error, commandName: string): string | unde
   return `Cannot ${verbs[operation] ?? operation} ${path}: ${reason}`;
 }
 
+/**
+ * The error with the place it happened at, as Deno writes it, for operations on an open file: there
+ * Deno names none.
+ *
+ * @param operation what was done, such as `write`
+ */
+export function withPlace(error: unknown, operation: string, place: string): unknown {
+  if (error instanceof Error && /\(os error \d+\)$/.test(error.message)) {
+    error.message += `: ${operation} '${place}'`;
+  }
+  return error;
+}
+
 /** Whether the operating system refused a right, which no flag of Deno's can give. */
 export function isRefused(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied;

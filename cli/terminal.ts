@@ -3,7 +3,7 @@
  * colours. None of it asks for a permission; the usual colour libraries read the environment.
  */
 
-import { withPlace } from "../data/files.ts";
+import { withPlace } from "./system_error.ts";
 
 /** Puts colour around a text, or leaves it as it is. */
 export type Paint = (text: string) => string;

@@ -22,9 +22,7 @@ import type { TrainingPlan } from "./train_plan.ts";
 /** Kernels worth a line: fewer are made before anybody would read it. */
 const manyKernels = 20;
 
-/** Options that say which run is meant. */
-const runKeys: ReadonlySet<string> = new Set(["runs", "resume"]);
-/** Options of this machine and this time, which a run's configuration does not hold. */
+/** Options that a run's configuration does not hold: whoever resumes it says them again. */
 const machineKeys: ReadonlySet<string> = new Set(["device", "maxMemory", "logEvery", "json"]);
 
 /** Writes the report of one run. */
@@ -136,9 +134,8 @@ export class TrainingReport {
 
   /** The command that goes on with a run that was stopped. */
   resumeLine({ folder }: Run): string {
-    const { lines, given } = this.context, { resume } = this.plan;
-    // What the run's configuration does not hold is said again.
-    const words = given((key) => resume ? !runKeys.has(key) : machineKeys.has(key));
+    const { lines, given } = this.context;
+    const words = given((key) => machineKeys.has(key));
     return lines.line({
       words: [...words, "--resume", { path: folder.path }],
       permissions: ["--allow-read"],

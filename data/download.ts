@@ -71,7 +71,11 @@ async function save(download: Download, response: Response, part: string): Promi
   using _closed = file;
   for await (const chunk of response.body ?? []) {
     hash.update(chunk);
-    for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+    for (let done = 0; done < chunk.length;) {
+      done += await file.write(chunk.subarray(done)).catch((error) => {
+        throw fileError(action, part, "write", error);
+      });
+    }
     loadedBytes += chunk.length;
     onProgress?.({ loadedBytes, totalBytes });
   }

@@ -38,19 +38,6 @@ export function fileError(action: string, path: string, access: Access, error: u
 }
 
 /**
- * The error with the place it happened at, as Deno writes it, for operations on an open file: there
- * Deno names none.
- *
- * @param operation what was done, such as `write`
- */
-export function withPlace(error: unknown, operation: string, place: string): unknown {
-  if (error instanceof Error && /\(os error \d+\)$/.test(error.message)) {
-    error.message += `: ${operation} '${place}'`;
-  }
-  return error;
-}
-
-/**
  * All bytes of a file.
  *
  * @throws {DataError} when it is missing or not a file

@@ -47,7 +47,7 @@ const batchesPerReading = 4;
  * Memory of a batch's values. While a CPU computes a batch, nothing else is heard; its time goes
  * with its memory, whatever the net: 5 to 8 ms a megabyte on two cores.
  */
-const batchBytes = 30e6;
+const batchBytes = 20e6;
 
 /** The forward pass with metrics as a program, and where its images go. */
 interface Measured {

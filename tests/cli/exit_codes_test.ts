@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { runDemo } from "./fixtures/run_demo.ts";
+import { quote } from "../../cli/shell.ts";
+import { demoWords, type Result, resultOf, root, runDemo } from "./fixtures/run_demo.ts";
 
 const throwing: [error: string, code: number, said: string][] = [
   ["shape", 1, "error: Cannot add: [2] and [3] do not broadcast, equal sizes are wanted\n"],
@@ -102,4 +103,70 @@ Deno.test("exit codes: a missing permission is 2, and its command grants it", as
   assert(match !== null, hint);
   const again = await runDemo(["--ending", "read", "cli/std.ts"], match[2].split(" "));
   assert.deepEqual(again, { code: 0, out: "", err: "" });
+});
+
+const isLinux = Deno.build.os === "linux", fullDevice = { ignore: !isLinux };
+if (!isLinux) console.log("skipped: a full device; there is no /dev/full");
+
+/** Runs the demo by a shell that sends one of its outputs to a full device. */
+async function onFullDevice(
+  args: readonly string[],
+  redirection: string,
+  flags: readonly string[] = [],
+): Promise<Result> {
+  const line = [Deno.execPath(), ...demoWords(args, flags)].map(quote).join(" ");
+  return await resultOf(
+    new Deno.Command("sh", {
+      args: ["-c", `${line} ${redirection}`],
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.timeout(30_000),
+    }).spawn(),
+  );
+}
+
+Deno.test(
+  "exit codes: results that find the disk full are 1, with JSON too",
+  fullDevice,
+  async () => {
+    const error = "Cannot write standard output: the disk is full";
+    const plain = await onFullDevice([], ">/dev/full");
+    assert.deepEqual(plain, { code: 1, out: "", err: `error: ${error}\n` });
+    const { code, err } = await onFullDevice(["--json"], ">/dev/full");
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse(err.trimEnd().split("\n").at(-1) ?? ""), { error, code });
+  },
+);
+
+Deno.test("exit codes: notes that find the disk full stop no work", fullDevice, async () => {
+  const { code, out } = await onFullDevice(["--ending", "work"], "2>/dev/full");
+  assert.deepEqual({ code, out }, { code: 0, out: "worked\n" });
+  for (const error of ["data", "usage", "diverged", "internal"]) {
+    const args = ["--json", "--ending", "throw", "--error", error];
+    const { code, out } = await onFullDevice(args, "2>/dev/full");
+    assert.equal(JSON.parse(out).code, code);
+    assert(code > 0);
+  }
+  const both = await onFullDevice(["--json", "--ending", "throw"], ">/dev/full 2>&1");
+  assert.deepEqual(both, { code: 1, out: "", err: "" });
+});
+
+Deno.test("exit codes: a full disk is 1, and the path is named", fullDevice, async () => {
+  // Deno lets nothing less write to a device.
+  const args = ["--ending", "write", "/dev/full"];
+  const { code, err } = await runDemo(args, ["--allow-all"]);
+  assert.deepEqual({ code, err }, {
+    code: 1,
+    err: "error: Cannot write /dev/full: the disk is full\n",
+  });
+});
+
+Deno.test("exit codes: --json is heard in each of its forms", async () => {
+  for (const form of [["--json"], ["--json=true"], ["--no-json", "--json"]]) {
+    const { code, out } = await runDemo([...form, "--ending", "throw"]);
+    assert.equal(JSON.parse(out).code, code);
+  }
+  assert.equal((await runDemo(["--json", "--no-json", "--ending", "throw"])).out, "");
 });

@@ -28,7 +28,7 @@ Arguments
 
 Work
   --ending NAME               how to end: done, work, read, write, throw,
-                              reject, freeze (default: done)
+                              reject, freeze, busy (default: done)
   --error NAME                what to throw: shape, data, checkpoint, device,
                               usage, diverged, internal (default: internal)
   -s, --steps N               steps of work (default: 10)

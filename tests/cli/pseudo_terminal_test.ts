@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tasks } from "../../cli/identity.ts";
 import { quote } from "../../cli/shell.ts";
 import { demoWords, root } from "./fixtures/run_demo.ts";
 
@@ -17,10 +18,16 @@ async function hasScript(): Promise<boolean> {
 /** Runs the demo as on a person's terminal: with colours, a bar, and prompts if it asks. */
 async function onTerminal(
   args: readonly string[],
-  { env = {}, typed = "" }: { readonly env?: Record<string, string>; readonly typed?: string } = {},
+  { env = {}, typed = "", flags = [], shell = (line) => line }: {
+    readonly env?: Record<string, string>;
+    readonly typed?: string;
+    readonly flags?: readonly string[];
+    /** What a shell does with the line. */
+    readonly shell?: (line: string) => string;
+  } = {},
 ): Promise<{ readonly code: number; readonly text: string }> {
-  const words = demoWords(args).filter((word) => word !== "--no-prompt");
-  const line = [Deno.execPath(), ...words].map(quote).join(" ");
+  const words = demoWords(args, flags).filter((word) => word !== "--no-prompt");
+  const line = shell([Deno.execPath(), ...words].map(quote).join(" "));
   const child = new Deno.Command("script", {
     // The width is set inside; a pseudo-terminal of `script` without a parent has none.
     args: ["-qec", `stty cols 100 rows 30; ${line}`, "/dev/null"],
@@ -88,3 +95,33 @@ Deno.test(
     assert.match(text, /Cannot demonstrate: Deno was not given the permission to read deno\.json/);
   },
 );
+
+Deno.test("pseudo-terminal: a dumb one gets no escapes", { ignore }, async () => {
+  const args = ["--ending", "work", "--steps", "12"], flags = ["--allow-env=TERM"];
+  const { code, text } = await onTerminal(args, { env: { TERM: "dumb" }, flags });
+  assert.equal(code, 0, text);
+  assert(!text.includes(escape), text);
+  assert.match(text, /100 %.*12\/12\r\n/);
+  const wrong = await onTerminal(["--wrong"], { env: { TERM: "dumb" }, flags });
+  assert(!wrong.text.includes(escape), wrong.text);
+});
+
+Deno.test("pseudo-terminal: the tasks may read what kind of terminal it is", () => {
+  for (const name of ["train", "predict", "evaluate"]) {
+    assert.match(tasks.get(name) ?? "", /--allow-env=TERM /);
+  }
+});
+
+Deno.test("pseudo-terminal: help keeps to its width", { ignore }, async () => {
+  for (const columns of [40, 60, 80, 200]) {
+    const { text } = await onTerminal(["--help"], {
+      env: { NO_COLOR: "1" },
+      shell: (line) => `stty cols ${columns}; ${line}`,
+    });
+    for (const line of text.split("\r\n")) {
+      // A path cannot be broken.
+      const isWord = !line.trim().replace(/ \\$/, "").includes(" ");
+      assert(line.length <= columns || isWord, `${columns} columns: ${line}`);
+    }
+  }
+});

@@ -44,17 +44,27 @@ Deno.test("signals: the second Ctrl-C ends it at once", options, async () => {
   assert.match(err, /saving\n$/);
 });
 
+Deno.test("signals: the second Ctrl-C ends even what hears nothing", options, async () => {
+  const began = performance.now();
+  const { code, err } = await interrupted(["--ending", "busy"], [[100, "SIGINT"], [900, "SIGINT"]]);
+  assert.equal(code, 130);
+  assert.match(err, /heard\nbusy\n$/);
+  assert(performance.now() - began < 4500);
+});
+
 Deno.test("signals: one key press that arrives twice counts once", options, async () => {
   const { code, err } = await interrupted(long, [[200, "SIGINT"], [203, "SIGINT"]]);
   assert.equal(code, 130);
   assert.match(err, /saved\n$/);
 });
 
-Deno.test("signals: SIGTERM saves too and ends with 143", options, async () => {
-  const { code, err } = await interrupted(long, [[200, "SIGTERM"]]);
-  assert.equal(code, 143);
-  assert.match(err, /saved\n$/);
-});
+for (const [signal, ends] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  Deno.test(`signals: ${signal} saves too and ends with ${ends}`, options, async () => {
+    const { code, err } = await interrupted(long, [[200, signal]]);
+    assert.equal(code, ends);
+    assert.match(err, /saved\n$/);
+  });
+}
 
 Deno.test("signals: a command that does not listen dies of Ctrl-C as usual", options, async () => {
   const { signal } = await interrupted(["--ending", "freeze"], [[100, "SIGINT"]]);

@@ -166,6 +166,13 @@ const cases: readonly Case[] = [
   ),
   train("a file in place of runs", failed, ["--runs", at("good.png")], at("good.png")),
   train("a folder that is no run", usage, ["--resume", folder], folder, "config.json"),
+  train(
+    "batches larger than the data set",
+    usage,
+    ["--batch-size", "20000", "--runs", at("unmade")],
+    "20000",
+    "10000",
+  ),
   train("an option that is no number", usage, ["--lr", "fast"], "--lr", "fast"),
   {
     ...train(

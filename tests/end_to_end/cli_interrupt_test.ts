@@ -2,6 +2,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { quote } from "../../cli/shell.ts";
+import { Device } from "../../core/device.ts";
+import { fashionClasses } from "../../data/idx.ts";
+import { encodeCheckpoint } from "../../models/checkpoint.ts";
+import { models } from "../../models/models.ts";
+import { initialWeights } from "../../models/weights.ts";
+import { openWasm } from "../../wasm/backend.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { command, commandWords, lastObject, type Result, root, spawn } from "./processes.ts";
 
@@ -31,8 +37,9 @@ Deno.test({
     assert.equal(stopped.code, 130, stopped.err);
     assert.equal(stopped.out, "");
     assert.match(stopped.err, /finishing the step and saving; Ctrl-C again stops at once/);
-    const said = /saved after step ([\d,]+); deno task train --resume (\S+) goes on/
-      .exec(stopped.err);
+    const said =
+      /saved after step ([\d,]+); deno run .*cli\/train\.ts --json --resume (\S+) goes on/
+        .exec(stopped.err);
     assert(said, stopped.err);
     const [, step, run] = said, steps = Number(step.replace(",", ""));
     assert(steps > 0 && steps < 2 * 156, `${steps} steps`);
@@ -52,6 +59,45 @@ Deno.test({
     const rows = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n");
     assert.deepEqual(rows.map((row) => JSON.parse(row).epoch), [1, 2]);
     for (const row of rows) assert(JSON.parse(row).loss > 0, row);
+  },
+});
+
+/** A model file of a net that takes its time, without a training. */
+async function deepWeights(file: string): Promise<void> {
+  using device = new Device(openWasm());
+  const model = models["resnet18-small"].create({ classes: 10 });
+  using weights = initialWeights(device, model, 0);
+  const preprocessing = { classes: fashionClasses, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+  await Deno.writeFile(file, await encodeCheckpoint(weights, preprocessing));
+}
+
+Deno.test({
+  name: "Ctrl-C: an evaluation ends within a second, with 130 and JSON",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await temporaryFolder();
+    const file = join(folder.path, "deep.safetensors");
+    await deepWeights(file);
+    // The quickest of a few: where other tests take the processor, every batch is slow.
+    let quickestMs = Infinity;
+    for (let attempt = 0; attempt < 5 && quickestMs > 1000; attempt++) {
+      const words = ["--weights", file, "--device", "wasm", "--json"];
+      const child = spawn([Deno.execPath(), ...commandWords("evaluate", words)]);
+      const out = new Response(child.stdout).text();
+      let err = "", sentAtMs = Infinity;
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+        err += text;
+        if (sentAtMs < Infinity || !/evaluate \d+ %/.test(err)) continue;
+        child.kill("SIGINT");
+        sentAtMs = performance.now();
+      }
+      const { code } = await child.status;
+      quickestMs = Math.min(quickestMs, performance.now() - sentAtMs);
+      assert.equal(code, 130, err);
+      assert.match(err, /^error: Cannot go on: it was interrupted$/m);
+      assert.equal(lastObject(await out).code, 130);
+    }
+    assert(quickestMs < 1000, `${quickestMs} ms`);
   },
 });
 
@@ -88,5 +134,5 @@ Deno.test("pseudo-terminal: training draws a bar and asks for nothing", { ignore
   assert(frames.length > 5, `${frames.length} frames`);
   assert(frames.some((frame) => frame.includes("━") && frame.includes("img/s")), text);
   assert(text.includes(`${escape}[32mdone${escape}[39m`), "colours");
-  assert.match(text, /try {5}deno task predict --weights /);
+  assert.match(text, /try {5}deno run --allow-read cli\/predict\.ts --weights /);
 });

@@ -1,4 +1,5 @@
 /** Commands as processes of their own, with the permissions of their tasks and nobody to ask. */
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
@@ -48,6 +49,30 @@ export async function spawned(words: readonly string[], options?: StartOptions):
 /** Runs `deno` with the given words to its end. */
 export async function deno(words: readonly string[], options?: StartOptions): Promise<Result> {
   return await spawned([Deno.execPath(), ...words], options);
+}
+
+/** Runs a line as a shell does, with this Deno as `deno`. */
+export async function shell(line: string, options: StartOptions = {}): Promise<Result> {
+  return await spawned(["sh", "-c", line], { ...options, env: { PATH: path(), ...options.env } });
+}
+
+/** A PATH that has this Deno first. */
+export function path(): string {
+  return `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
+}
+
+/** Copies the project's files as git would check them out, with what is not committed yet. */
+export async function copyProject(to: string): Promise<void> {
+  const listed = await spawned(["git", "ls-files", "--cached", "--others", "--exclude-standard"]);
+  if (listed.code !== 0) throw new Error(listed.err);
+  for (const file of listed.out.trim().split("\n")) {
+    const copy = join(to, file);
+    await Deno.mkdir(dirname(copy), { recursive: true });
+    await Deno.copyFile(join(root, file), copy).catch((error) => {
+      // Listed by git, but deleted in the work tree.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
 }
 
 /** The commands, with their entry files. */

@@ -1,0 +1,84 @@
+/** What surroundings do to a command: names that a terminal would obey, a disk that is full. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { CommandLines } from "../../cli/command_lines.ts";
+import { exitCodes } from "../../cli/exit.ts";
+import { failureOf } from "../../cli/failure.ts";
+import { isPrintable, printable } from "../../cli/printable.ts";
+import { Device } from "../../core/device.ts";
+import { writeWhole } from "../../data/files.ts";
+import { fashionClasses } from "../../data/idx.ts";
+import { encodeCheckpoint } from "../../models/checkpoint.ts";
+import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { initialWeights } from "../../models/weights.ts";
+import { RunFolder } from "../../train/run_folder.ts";
+import { openWasm } from "../../wasm/backend.ts";
+import { command, type CommandName, lastObject } from "./processes.ts";
+
+const folder = await Deno.makeTempDir({ prefix: "fovea-test-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+Deno.test("checks: a run folder is made for a run that can begin", async () => {
+  const runs = at("unmade");
+  for (const args of [["--batch-size", "20000"], ["--max-memory", "1"]]) {
+    const { code, err } = await command("train", ["--runs", runs, ...args], { writable: folder });
+    assert.notEqual(code, 0, err);
+    await assert.rejects(Deno.stat(runs), Deno.errors.NotFound);
+  }
+});
+
+Deno.test("full disk: it is told with the path", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await Deno.mkdir(at("full"));
+  using folder = await RunFolder.open(at("full"));
+  await Deno.symlink("/dev/full", `${folder.file("state")}.part`);
+  await assert.rejects(folder.write("state", "text"), {
+    message: `Cannot save the run: the disk is full, ${folder.file("state")} does not fit`,
+  });
+  const lines = new CommandLines({ url: import.meta.url, args: [] });
+  await Deno.symlink("/dev/full", at("other"));
+  const error = await Deno.writeTextFile(at("other"), "text").catch((error) => error);
+  assert.deepEqual(failureOf(error, { name: "train", permissions: [], lines }), {
+    code: exitCodes.failed,
+    message: `Cannot write ${at("other")}: the disk is full`,
+    hint: undefined,
+  });
+  const data = at("data.bin");
+  await Deno.symlink("/dev/full", `${data}.part`);
+  const written = writeWhole("open cifar10", data, new Uint8Array(9));
+  await assert.rejects(written, {
+    message: `Cannot open cifar10: the disk is full, ${data} does not fit`,
+  });
+});
+
+Deno.test("hostile names: those that a terminal would obey are shown instead", async () => {
+  const { failed, usage } = exitCodes, evil = "\x1b[2J\u202egnp";
+  const classes = fashionClasses.map((name) => `${name}${evil}`);
+  using device = new Device(openWasm());
+  using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 0);
+  const model = at(`${evil}.safetensors`), picture = at(`${evil}.png`), text = at(`${evil}.txt`);
+  await Deno.writeFile(model, await encodeCheckpoint(weights, { ...preprocessing, classes }));
+  await Deno.copyFile("examples/pictures/bag.png", picture);
+  await Deno.copyFile("deno.json", text);
+  const runs = at(`${evil} runs`);
+  const uses: readonly (readonly [CommandName, readonly string[], number])[] = [
+    ["predict", ["--weights", model, picture], 0],
+    ["predict", ["--weights", model, "--json", picture], 0],
+    ["predict", ["--weights", model, "--json", text], failed],
+    ["predict", [`--${evil}`], usage],
+    ["evaluate", ["--weights", model], usage],
+    ["train", ["--resume", runs], usage],
+    ["train", ["--epochs", "1", "--runs", runs], 0],
+  ];
+  for (const [verb, args, ends] of uses) {
+    const { code, out, err } = await command(verb, args, { writable: folder });
+    assert.equal(code, ends, err);
+    for (const line of `${out}${err}`.split("\n")) assert(isPrintable(line), printable(line));
+  }
+  const { out, err } = await command("evaluate", ["--weights", model, "--json"]);
+  assert.match(err, /\\x1b\[2J\\u202egnp/);
+  assert.equal(lastObject(out).code, usage);
+});
