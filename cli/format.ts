@@ -1,7 +1,5 @@
 /** Numbers as people read them. */
 
-export { formatBytes } from "./std.ts";
-
 /** `12345` → `12,345`. */
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");
@@ -41,4 +39,12 @@ export function formatClock(seconds: number): string {
 export function formatRate(imagesPerSecond: number): string {
   const isSlow = imagesPerSecond < 99.5;
   return `${isSlow ? imagesPerSecond.toFixed(1) : formatCount(imagesPerSecond)} img/s`;
+}
+
+/** Bytes by powers of a thousand: `600 B`, `1.34 kB`, `134 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let size = Number(bytes.toPrecision(3)), unit = 0;
+  for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000;
+  return `${Number(size.toPrecision(3))} ${units[unit]}`;
 }

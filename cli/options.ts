@@ -11,7 +11,7 @@
  * ```
  */
 
-import { isAbsolute, join } from "./std.ts";
+import { isAbsolute, join } from "node:path";
 
 /** What the texts given for an option came to: a value, or the text that is none. */
 export type Reading<T> = { readonly value: T } | { readonly found: string };

@@ -1,6 +1,7 @@
 /** A missing permission, and the exact command that grants it. */
 
-import { fromFileUrl, relative } from "./std.ts";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** How the running command was started. */
 export interface Invocation {
@@ -73,7 +74,7 @@ function denoCommand(): string {
 /** The entry file as one would type it here. */
 function entryName(url: string): string {
   if (!url.startsWith("file:")) return url;
-  const path = fromFileUrl(url);
+  const path = fileURLToPath(url);
   const here = relative(Deno.cwd(), path);
   return here.startsWith("..") ? path : here;
 }

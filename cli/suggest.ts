@@ -1,7 +1,5 @@
 /** "Did you mean": the known name a mistyped one was probably meant to be. */
 
-import { levenshteinDistance } from "./std.ts";
-
 /** One spelling for what people write in many: `--Batch_Size` is `batch-size`. */
 function plain(name: string): string {
   return name.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
@@ -19,10 +17,26 @@ export function closestName(name: string, known: readonly string[]): string | un
   for (const candidate of known) {
     const other = plain(candidate);
     const isCut = wanted.length > 1 && other.startsWith(wanted);
-    const distance = Math.min(levenshteinDistance(wanted, other), isCut ? 1 : Infinity);
+    const distance = Math.min(editDistance(wanted, other), isCut ? 1 : Infinity);
     const length = Math.max(wanted.length, other.length);
     const isNear = distance <= Math.max(length > 3 ? 2 : 1, length / 3);
     if (isNear && distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** Number of letters put in, left out and exchanged that turn one text into the other. */
+export function editDistance(from: string, to: string): number {
+  const target = [...to];
+  // The distances of what was read of `from` to every beginning of `to`, one row at a time.
+  let row = [0, ...target.map((_, j) => j + 1)];
+  for (const letter of from) {
+    const above = row;
+    row = [above[0] + 1];
+    for (const [j, other] of target.entries()) {
+      const exchanged = above[j] + (letter === other ? 0 : 1);
+      row.push(Math.min(exchanged, above[j + 1] + 1, row[j] + 1));
+    }
+  }
+  return row[target.length];
 }

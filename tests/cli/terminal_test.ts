@@ -113,7 +113,9 @@ Deno.test("format: numbers read as people write them", () => {
   ]);
   assert.equal(formatClock(7.4), "0:07");
   assert.deepEqual([3.44, 99.6, 12345].map(formatRate), ["3.4 img/s", "100 img/s", "12,345 img/s"]);
-  assert.equal(formatBytes(134217728), "134 MB");
+  assert.deepEqual([0, 999, 999.6, 1337, 999_499, 999_500, 134217728, 5e15].map(formatBytes), [
+    ...["0 B", "999 B", "1 kB", "1.34 kB", "999 kB", "1 MB", "134 MB", "5000 TB"],
+  ]);
 });
 
 Deno.test("terminal: colours can be off, and hostile names are shown, not obeyed", () => {

@@ -58,7 +58,7 @@ export function violation({ from, written, to, isType }: Edge): string | undefin
 
 function packageViolation(from: string, floor: string, written: string): string | undefined {
   if (portable.includes(floor)) return `${from}: ${floor} runs in browsers, ${written} does not`;
-  const mayUsePackages = /^(tests|bench|tools)\//.test(from) || from === "cli/std.ts";
+  const mayUsePackages = /^(tests|bench|tools)\//.test(from);
   if (written.startsWith("npm:") && !mayUsePackages) {
     return `${from}: ${written} would be a dependency at run time, of which there is none`;
   }
