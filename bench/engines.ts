@@ -1,5 +1,5 @@
 /** Who is timed: our backends and the peers, each in a process of its own. */
-import { fromFileUrl } from "../cli/std.ts";
+import { fileURLToPath } from "node:url";
 import { systemPython, venvPython } from "./venv.ts";
 
 /** An engine in one setting. */
@@ -76,7 +76,7 @@ export function settingOf({ id, backend, threads }: EngineSpec): string {
 }
 
 function deno(file: string, backend: string, threads: number): Start {
-  const path = fromFileUrl(new URL(`./peers/${file}`, import.meta.url));
+  const path = fileURLToPath(new URL(`./peers/${file}`, import.meta.url));
   return {
     command: Deno.execPath(),
     // Without the lock: what peers depend on is no dependency of the project.
@@ -91,7 +91,7 @@ function vulkan(): Record<string, string> {
 }
 
 function torch(python: string, threads: number): Start {
-  const path = fromFileUrl(new URL("./peers/torch_engine.py", import.meta.url));
+  const path = fileURLToPath(new URL("./peers/torch_engine.py", import.meta.url));
   const counts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
   return {
     command: python,

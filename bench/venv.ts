@@ -1,11 +1,11 @@
 /** Where `setup.ts` puts the newest PyTorch, and where Debian's is. */
-import { fromFileUrl } from "../cli/std.ts";
+import { fileURLToPath } from "node:url";
 
 /** Pinned; the wheel for Linux carries CUDA, which is loaded and never used. */
 export const newestTorch = "torch==2.15.0";
 
 /** The virtual environment; git ignores it. */
-export const venv: string = fromFileUrl(new URL("./target/venv", import.meta.url));
+export const venv: string = fileURLToPath(new URL("./target/venv", import.meta.url));
 
 /** Its interpreter. */
 export const venvPython = `${venv}/bin/python`;

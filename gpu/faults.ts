@@ -4,12 +4,18 @@
  */
 import { DeviceError } from "../core/errors.ts";
 
+/** Browsers tell of errors and losses some milliseconds after they reject what was under way. */
+const longestWaitMs = 500;
+
 /** Remembers uncaptured errors and the loss of a device. */
 export class Faults {
   readonly #name: string;
   #pending: string | undefined;
   #lost: string | undefined;
   #isClosed = false;
+  /** Settles as soon as there is something to raise. */
+  #heard = Promise.withResolvers<void>();
+  readonly #stopListening: () => void;
 
   /**
    * Listens from now on.
@@ -18,17 +24,25 @@ export class Faults {
    */
   constructor(device: GPUDevice, name: string) {
     this.#name = name;
-    device.addEventListener("uncapturederror", (event: Event) => {
+    const remember = (event: Event): void => {
       this.#pending ??= describeError((event as GPUUncapturedErrorEvent).error);
-    });
+      this.#heard.resolve();
+    };
+    device.addEventListener("uncapturederror", remember);
+    this.#stopListening = () => device.removeEventListener("uncapturederror", remember);
     device.lost.then((info) => {
+      // Dawn tells of the loss when the process ends, too; its words are gone by then.
+      if (this.#isClosed) return;
       this.#lost = [info.reason, info.message].filter((part) => part).join(": ");
+      this.#heard.resolve();
     });
   }
 
   /** Says that the device is closed on purpose; what follows is no fault. */
   close(): void {
     this.#isClosed = true;
+    this.#stopListening();
+    this.#heard.resolve();
   }
 
   /**
@@ -47,6 +61,7 @@ export class Faults {
     const pending = this.#pending;
     if (pending === undefined) return;
     this.#pending = undefined;
+    this.#heard = Promise.withResolvers<void>();
     throw new DeviceError(`Cannot ${action}: ${this.#name} reported an error: ${pending}`);
   }
 
@@ -56,7 +71,10 @@ export class Faults {
    * @param cause what the wait was rejected with
    */
   async afterRejection(action: string, cause: unknown): Promise<DeviceError> {
-    await pause(); // events about the cause arrive as tasks of their own
+    const silence = Promise.withResolvers<void>();
+    const timer = setTimeout(silence.resolve, longestWaitMs);
+    await Promise.race([this.#heard.promise, silence.promise]);
+    clearTimeout(timer);
     try {
       this.check(action);
     } catch (error) {

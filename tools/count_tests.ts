@@ -8,6 +8,14 @@
  *     deno task test -- --seed=7           words for the tests themselves
  */
 
+import { fileURLToPath } from "node:url";
+
+/**
+ * Pins the packages of the tests. It is not the project's lock file, since `deno task` and every
+ * command would download whatever stands in that one.
+ */
+const lock = fileURLToPath(new URL("../tests/deno.lock", import.meta.url));
+
 /** What the tests may do: they start processes, and serve and fetch on this machine alone. */
 const permissions = [
   ...["--allow-read", "--allow-write", "--allow-run", "--allow-env"],
@@ -47,7 +55,7 @@ export function testWords(args: readonly string[]): string[] {
   const forDeno = words.slice(0, end);
   const forTests = [...words.slice(end + 1), ...(isSlow(args) ? ["--slow"] : [])];
   const tail = forTests.length === 0 ? [] : ["--", ...forTests];
-  return ["test", ...permissions, ...forDeno, ...tail];
+  return ["test", `--lock=${lock}`, "--frozen", ...permissions, ...forDeno, ...tail];
 }
 
 function isSlow(args: readonly string[]): boolean {

@@ -1,9 +1,9 @@
 /** The bench itself, ours alone, on its smallest row; and inputs that all engines share. */
 import assert from "node:assert/strict";
-import { fromFileUrl } from "../../cli/std.ts";
+import { fileURLToPath } from "node:url";
 import { mix, parameterElements, pictures, sampleOf, uniform } from "../../bench/fill.ts";
 
-const bench = fromFileUrl(new URL("../../bench/bench.ts", import.meta.url));
+const bench = fileURLToPath(new URL("../../bench/bench.ts", import.meta.url));
 
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -89,19 +89,18 @@ Deno.test("exit codes: a folder in place of a file is 1 and named", async () => 
 });
 
 Deno.test("exit codes: a missing permission is 2, and its command grants it", async () => {
-  const { code, err } = await runDemo(["--ending", "read", "cli/std.ts"]);
+  const { code, err } = await runDemo(["--ending", "read", "cli/exit.ts"]);
   assert.equal(code, 2);
   const [error, hint] = err.split("\n");
   assert.equal(
     error,
-    "error: Cannot demonstrate: Deno was not given the permission to read cli/std.ts",
+    "error: Cannot demonstrate: Deno was not given the permission to read cli/exit.ts",
   );
-  const match = /^hint: run (npx )?deno run (.*) (\S+demo\.ts) --ending read cli\/std\.ts$/
-    .exec(
-      hint,
-    );
+  const match = /^hint: run (npx )?deno run (.*) (\S+demo\.ts) --ending read cli\/exit\.ts$/.exec(
+    hint,
+  );
   assert(match !== null, hint);
-  const again = await runDemo(["--ending", "read", "cli/std.ts"], match[2].split(" "));
+  const again = await runDemo(["--ending", "read", "cli/exit.ts"], match[2].split(" "));
   assert.deepEqual(again, { code: 0, out: "", err: "" });
 });
 

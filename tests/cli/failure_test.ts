@@ -47,13 +47,13 @@ Deno.test("failure: the first error is told where leaving a block raised a secon
 });
 
 Deno.test("version: an old Deno is told so in one line", () => {
-  for (const version of ["2.6.0", "2.9.6", "2.10.1", "3.0.0"]) {
+  for (const version of ["2.6.4", "2.6.10", "2.9.6", "2.10.1", "2.7.0-rc.1", "3.0.0"]) {
     assert.equal(versionComplaint(version), undefined, version);
   }
-  for (const version of ["1.46.3", "2.0.0", "2.5.99"]) {
+  for (const version of ["1.46.3", "2.0.0", "2.5.99", "2.6.3", "2.6.0-rc.4"]) {
     assert.match(
       versionComplaint(version) ?? "",
-      /^error: Cannot start: Deno [\d.]+ is too old, 2\.6 or newer is wanted; [^\n]+$/,
+      /^error: Cannot start: Deno [\w.-]+ is too old, 2\.6\.4 or newer is wanted; [^\n]+$/,
     );
   }
 });

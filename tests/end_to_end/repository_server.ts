@@ -11,7 +11,7 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 /** Files that git tracks: what somebody else would get. Every file where there is no git. */
-async function trackedFiles(): Promise<ReadonlySet<string>> {
+export async function trackedFiles(): Promise<ReadonlySet<string>> {
   try {
     const args = ["-C", root, "ls-files"];
     const { success, stdout } = await new Deno.Command("git", { args, stderr: "null" }).output();

@@ -1,9 +1,18 @@
 /**
  * Puts Dawn, Chrome's implementation of WebGPU, in the place of Deno's: a second opinion on every
- * kernel. `deno test -A --preload=tests/gpu/dawn.ts tests/gpu` runs these tests on it. Not part of
- * the default tests, since it loads a native library and wants Mesa ≥ 25 as software adapter.
+ * kernel. `deno task test:dawn` runs the laws on it. Not part of the default tests, since it is
+ * 132 MB, loads a native library and wants Mesa ≥ 25 as software adapter.
  */
-import { create, globals } from "npm:webgpu@0.6.2";
+
+/** What is used of the package. */
+interface Dawn {
+  readonly create: (options: readonly string[]) => GPU;
+  /** The classes and constants that a browser has as globals. */
+  readonly globals: Readonly<Record<string, unknown>>;
+}
+
+// In two parts, so that only who runs this file downloads the package, by the lock file beside it.
+const { create, globals }: Dawn = await import("npm:webgpu" + "@0.6.2");
 
 for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { join } from "../../cli/std.ts";
+import { join } from "node:path";
 import { isScript, projectFiles, root } from "./project_files.ts";
 import { binaryFaults, textFaults, undocumentedExports } from "./source_rules.ts";
 
 const files = await projectFiles();
 const binary = /\.(wasm|png|jpg|jpeg|gz|safetensors|bin|pth|npz)$/;
 /** What a program wrote: it has no budget, yet it may name no machine. */
-const generated = /^wasm\/pkg\/|^deno\.lock$|^wasm\/Cargo\.lock$/;
+const generated = /^wasm\/pkg\/|\.lock$/;
 
 async function readText(path: string): Promise<string> {
   return await Deno.readTextFile(join(root, path));

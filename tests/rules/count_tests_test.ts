@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fromFileUrl } from "../../cli/std.ts";
+import { fileURLToPath } from "node:url";
 import { closingLine, countsIn, testWords } from "../../tools/count_tests.ts";
 
 Deno.test("count_tests: Deno's closing line is read, with steps, colours and skipped ones", () => {
@@ -28,7 +28,7 @@ Deno.test("count_tests: Deno's closing line is read, with steps, colours and ski
 
 Deno.test("count_tests: words go to Deno or to the tests", () => {
   const words = (...args: string[]) =>
-    testWords(args).filter((word) => !word.startsWith("--allow"));
+    testWords(args).filter((word) => !/^--(allow-|lock=|frozen$)/.test(word));
   assert.deepEqual(words(), ["test"]);
   assert.deepEqual(words("--slow", "tests/cli"), ["test", "tests/cli", "--", "--slow"]);
   assert.deepEqual(words("--filter", "x", "--", "--seed=7"), [
@@ -41,7 +41,7 @@ Deno.test("count_tests: words go to Deno or to the tests", () => {
 
 /** Runs the tool over one file of the fixtures. */
 async function count(name: string): Promise<{ readonly code: number; readonly last?: string }> {
-  const path = (from: string) => fromFileUrl(new URL(from, import.meta.url));
+  const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--allow-run", path("../../tools/count_tests.ts")],

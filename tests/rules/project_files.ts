@@ -1,9 +1,10 @@
 /** The project's own files, as a fresh clone has them. */
 
-import { fromFileUrl, join, relative } from "../../cli/std.ts";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
-export const root: string = fromFileUrl(new URL("../../", import.meta.url));
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Folders that git ignores, or that tools write. */
 const ignored = new Set([".git", "node_modules", "runs", "coverage", "target"]);

@@ -1,0 +1,18 @@
+/** The oldest Deno is named in four places, and CI runs what they name. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { oldestDeno } from "../../cli/version.ts";
+import { root } from "./project_files.ts";
+
+const places: readonly (readonly [path: string, sentence: string])[] = [
+  ["README.md", `Deno ${oldestDeno} or newer`],
+  ["CONTRIBUTING.md", `Deno ${oldestDeno} or newer`],
+  [".ci/setup", `\noldest_deno_version=${oldestDeno}\n`],
+];
+
+for (const [path, sentence] of places) {
+  Deno.test(`versions: ${path} names the oldest Deno`, async () => {
+    const text = await Deno.readTextFile(join(root, path));
+    assert(text.includes(sentence), `${path}: wanted is "${sentence.trim()}"`);
+  });
+}
