@@ -108,7 +108,7 @@ interface Axis {
   readonly windows: number;
   readonly before: number;
   readonly after: number;
-  /** No longer than the padded image: one more moves no window. */
+  /** No longer than padded image and window: of more there is no second window. */
   readonly stride: number;
   /** 1 for a window of one place. */
   readonly dilation: number;
@@ -116,15 +116,14 @@ interface Axis {
 
 function slide(size: number, kernel: number, attrs: WindowAttrs, axis: 0 | 1): Axis {
   const dilation = kernel === 1 ? 1 : attrs.dilation[axis], reach = dilation * (kernel - 1) + 1;
-  const shorter = (padded: number): number => Math.min(attrs.stride[axis], padded);
   if (attrs.padding === "same") {
-    const stride = shorter(size), windows = Math.ceil(size / stride);
+    const stride = Math.min(attrs.stride[axis], size), windows = Math.ceil(size / stride);
     const total = Math.max(0, (windows - 1) * stride + reach - size);
     const before = Math.floor(total / 2);
     return { windows, before, after: total - before, stride, dilation };
   }
   const before = attrs.padding[axis], after = attrs.padding[axis + 2];
-  const stride = shorter(size + before + after);
+  const stride = Math.min(attrs.stride[axis], Math.max(size + before + after, reach));
   const room = size + before + after - reach, whole = Math.floor(room / stride) + 1;
   // As in PyTorch, one more window may end beyond the padded image if it begins before its end.
   const more = attrs.ceilMode && room % stride !== 0 && whole * stride < size + before;
@@ -148,16 +147,16 @@ export function windowGeometry(
   const dh = rows.dilation, dw = columns.dilation;
   const padded = [h + rows.before + rows.after, w + columns.before + columns.after];
   const found = `images of ${h}x${w} padded to ${padded.join("x")}`;
+  const reach = [dh * (kh - 1) + 1, dw * (kw - 1) + 1];
   if (rows.windows < 1 || columns.windows < 1) {
     throw new ShapeError(
-      `Cannot ${action}: ${found} do not hold a window, at least ${dh * (kh - 1) + 1}x${
-        dw * (kw - 1) + 1
-      } is wanted`,
+      `Cannot ${action}: ${found} do not hold a window, at least ${reach.join("x")} is wanted`,
     );
   }
-  if (Math.max(...padded) > maxExtent) {
+  if (Math.max(...padded, ...reach) > maxExtent) {
     throw new ShapeError(
-      `Cannot ${action}: ${found} are too long, at most ${maxExtent} along an axis are wanted`,
+      `Cannot ${action}: ${found} or windows of ${reach.join("x")} are too long, ` +
+        `at most ${maxExtent} along an axis are wanted`,
     );
   }
   if (n * rows.windows * columns.windows > maxWindows) {

@@ -21,8 +21,9 @@ export class Plan implements Disposable {
   /** Throws when what the plan stands on is gone: its kernels would write into memory of others. */
   readonly #checkAlive: (action: string) => void;
   #closed = false;
-  /** Why there is nothing to read, unless the last run came to its end. */
-  #unread: string | undefined = "the plan never ran";
+  #ran = false;
+  /** What ended the last run too early. */
+  #failure: unknown;
 
   private constructor(
     /** Where it runs. */
@@ -92,11 +93,12 @@ export class Plan implements Disposable {
     if (missing) {
       throw new ShapeError(`Cannot run: the input ${asLeaf(missing)!.label} was not given`);
     }
+    this.#ran = true;
+    this.#failure = undefined;
     try {
       this.executable.run();
-      this.#unread = undefined;
     } catch (error) {
-      this.#unread = `its last run failed (${(error as Error).message})`;
+      this.#failure = error;
       throw error;
     }
   }
@@ -115,8 +117,8 @@ export class Plan implements Disposable {
    * Elements of an output in row-major order, as the last run left them.
    *
    * @throws {ShapeError} when it is no output of this plan
-   * @throws {UsageError} when the plan never ran, or its last run failed
-   * @throws {DeviceError} when the plan was closed, or the device was lost
+   * @throws {UsageError} when the plan never ran
+   * @throws {DeviceError} when the plan was closed, its last run failed, or the device was lost
    */
   async read(output: Tensor): Promise<Elements> {
     this.#checkRan("read");
@@ -130,8 +132,15 @@ export class Plan implements Disposable {
   #checkRan(action: string): void {
     if (this.#closed) throw new DeviceError(`Cannot ${action}: the plan was closed`);
     this.#checkAlive(action);
-    if (this.#unread === undefined) return;
-    throw new UsageError(`Cannot ${action}: ${this.#unread}, a run before is wanted`);
+    if (this.#failure) {
+      const { message } = this.#failure as Error;
+      throw new DeviceError(`Cannot ${action}: the last run failed (${message})`, {
+        cause: this.#failure,
+      });
+    }
+    if (!this.#ran) {
+      throw new UsageError(`Cannot ${action}: the plan never ran, a run before is wanted`);
+    }
   }
 
   /** Steps, buffers, bytes and kernels as a table for people. */
@@ -143,8 +152,8 @@ export class Plan implements Disposable {
    * The first step whose result holds a NaN, or undefined. Meaningful for plans compiled with
    * `debug: true`, where no result is overwritten.
    *
-   * @throws {UsageError} when the plan never ran, or its last run failed
-   * @throws {DeviceError} when the plan was closed, or the device was lost
+   * @throws {UsageError} when the plan never ran
+   * @throws {DeviceError} when the plan was closed, its last run failed, or the device was lost
    */
   async firstNaN(): Promise<string | undefined> {
     this.#checkRan("look for NaN");

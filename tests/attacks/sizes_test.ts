@@ -90,6 +90,11 @@ Deno.test("attacks: axes longer than 2^30 are refused where the operation is app
       assertThrows(() => avgPool2d(x, { size: 2, padding, stride }), ShapeError, wanted);
       assertThrows(() => maxPool2d(x, { size: 2, padding, stride }), ShapeError, wanted);
     }
+    // In ceil mode a window may hang over the image by any length.
+    const hanging = { stride: edge, ceilMode: true };
+    const tall = { ...hanging, size: [Math.min(edge + 1, 2 ** 53 - 1), 1] } as const;
+    assertThrows(() => avgPool2d(x, tall), ShapeError, wanted);
+    assertThrows(() => maxPool2d(x, { ...hanging, size: 2, dilation: edge }), ShapeError, wanted);
     const spread = { dilation: edge, padding: "same" } as const;
     assertThrows(() => conv2d(x, w, spread), ShapeError, wanted);
     assertThrows(() => conv2d(x, w, { dilation: edge }), ShapeError, /do not hold a window/);

@@ -38,7 +38,7 @@ Deno.test("traps: in a thread or not, the device closes with its reason, a new o
     );
     for (const [what, message] of Object.entries(later)) {
       const reason = what === "read"
-        ? /^UsageError: Cannot read: its last run failed \(Cannot run .*trapped.*\), .* is wanted$/
+        ? /^DeviceError: Cannot read: the last run failed \(Cannot run: the device was closed when .*out of bounds.*\)$/
         : /^DeviceError: Cannot [\w ]+: the device was closed when it could not run avg_pool for wild \(.*out of bounds.*\), a newly opened device is wanted$/;
       assert.match(message, reason, what);
     }
