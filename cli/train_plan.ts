@@ -53,7 +53,7 @@ async function openResume(path: string): Promise<NonNullable<TrainingPlan["resum
 
 /** What a run is made of: its state would belong to another run if one of these changed. */
 function refuseFixed(options: PlanOptions, { dataset, model, recipe }: RunConfig): void {
-  const { seed, batchSize, optimizer } = recipe, { resume, runs } = options;
+  const { seed, batchSize, optimizer } = recipe, { resume } = options;
   const fixed = { dataset, model, seed, batchSize, optimizer, runs: undefined };
   for (const key of Object.keys(fixed) as (keyof typeof fixed)[]) {
     if (options[key] === undefined || options[key] === fixed[key]) continue;
