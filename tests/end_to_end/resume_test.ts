@@ -68,6 +68,20 @@ for (const [name, setting] of Object.entries({ cnnWithAdam, residualWithMomentum
   });
 }
 
+Deno.test("resume: stopped in an evaluation, which is then the first thing done", async () => {
+  const whole = await trainIn(wasm, cnnWithAdam, []);
+  await using root = await temporaryFolder();
+  using folder = await RunFolder.create(root.path, "net", dataset.name, new Date());
+  const setting = { device: wasm, dataset, ...cnnWithAdam };
+  await session(setting, folder, { resume: false, abort: afterBatch(1, 8) });
+  assert.equal((await leftovers(folder)).rows.at(-1)!.kind, "log", "the epoch was not measured");
+  const events: FitEvent[] = [];
+  const stop: Stop = (event) => events.push(event) < 0;
+  const bits = await session(setting, folder, { resume: true, stop });
+  assert.deepEqual([events[0].kind, events[0].epoch], ["epoch", 1]);
+  assert.deepEqual({ bits, ...await leftovers(folder) }, whole);
+});
+
 devices.test("resume: stopped within an epoch, bit for bit", async (device) => {
   const setting: Net = { ...cnnWithAdam, recipe: { ...base, batchSize: 64, epochs: 2 } };
   assert.deepEqual(

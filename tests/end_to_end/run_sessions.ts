@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly resume: boolean;
   /** Where it ends; at the end of the run unless told otherwise. */
   readonly stop?: Stop;
+  /** Where a signal comes that ends the next evaluation. */
+  readonly abort?: Stop;
   /** Time between readings; 0 reads after every step. */
   readonly readingMs?: number;
   /** Told what resuming dropped. */
@@ -36,7 +38,7 @@ export interface SessionOptions {
 export async function session(
   { device, dataset, make, recipe }: Setting,
   folder: RunFolder,
-  { resume, stop, readingMs = 0, onNote }: SessionOptions,
+  { resume, stop, abort, readingMs = 0, onNote }: SessionOptions,
 ): Promise<Map<string, string>> {
   // Weights drawn from another seed: resuming has to overwrite all of them.
   using weights = initialWeights(device, make(), resume ? 1000 : recipe.seed);
@@ -61,10 +63,17 @@ export async function session(
   const run = resume
     ? await Run.resume(trainer, folder, config, onNote)
     : await Run.begin(trainer, folder, config);
-  for await (const event of run.train()) {
-    if (!stop?.(event)) continue;
+  const interrupt = new AbortController();
+  try {
+    for await (const event of run.train(interrupt.signal)) {
+      if (abort?.(event)) interrupt.abort(new Error("interrupted"));
+      if (!stop?.(event)) continue;
+      await run.save();
+      break;
+    }
+  } catch (error) {
+    if (error !== interrupt.signal.reason) throw error;
     await run.save();
-    break;
   }
   return await bitsOf(weights);
 }
