@@ -120,7 +120,8 @@ const selectFunction = `fn fovea_select(a: f32, b: f32, c: f32) -> f32 {
 const powFunction = `fn fovea_pow(x: f32, y: f32) -> f32 {
   let size = abs(x);
   let reach = abs(y);
-  let power = pow(size, y);
+  let of_zero = select(0.0, fovea_float(0x7f800000u), y < 0.0); // a driver may say 0 to both
+  let power = select(pow(size, y), of_zero, size == 0.0);
   let is_negative = (bitcast<u32>(x) >> 31u) == 1u;
   let is_whole = (floor(y) == y) | (reach >= 8388608.0);
   let is_odd = is_whole & (reach < 16777216.0) & (fract(0.5 * y) != 0.0);

@@ -123,8 +123,9 @@ function checkWeights(where: string, logits: Type, weights: Type): void {
  * With labels y, class weights w and smoothing ε the loss of a row is
  * `(1−ε)·w_y·(−log p_y) + ε/c · Σ_j w_j·(−log p_j)`, `p = softmax(logits)`; the mean divides by
  * `Σ w_y` over the rows that are not ignored (0 if there is none). With probabilities t it is
- * `Σ_j t'_j·(−log p_j)`, `t' = (1−ε)·t + ε/c`; the mean divides by the number of rows. Both as
- * PyTorch's `CrossEntropyLoss`, with classes in the last axis.
+ * `Σ_j t'_j·(−log p_j)`, `t' = (1−ε)·t + ε/c`; the mean divides by the number of rows; a
+ * probability of 0 at a logit of −∞ gives NaN. All as PyTorch's `CrossEntropyLoss`, with classes in
+ * the last axis.
  *
  * Shapes: logits `[…,c]`; target i32 labels `[…]`, or f32 probabilities `[…,c]` → scalar, or `[…]`
  * for `none`. A label that is no class gives NaN. Labels and class weights have no gradient.

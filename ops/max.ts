@@ -4,7 +4,7 @@ import { reshape } from "../core/structure.ts";
 import { checkAxes, keptShape, reduceAxes, type ReduceOptions } from "./reduce.ts";
 
 /**
- * Largest element over axes. It has no gradient; pooling has (`maxPool2d`).
+ * Largest element over axes, NaN if one is. It has no gradient; pooling has (`maxPool2d`).
  *
  * Shapes: x f32 → x without the reduced axes (a scalar by default), or with 1 for them.
  *

@@ -158,8 +158,8 @@ const avgPoolGradOp: MacroOp<PoolGradAttrs> = {
 };
 
 /**
- * Largest value of each window; padding never wins. The gradient goes to the first maximum of a
- * window in row-major order, as in PyTorch.
+ * Largest value of each window, NaN if it sees one; padding never wins. The gradient goes to the
+ * first maximum of a window in row-major order, or to its last NaN, as in PyTorch.
  *
  * `y[n,i,j,c] = max_{u,v} x[n, i·s+u·d−pt, j·s+v·d−pl, c]`
  *

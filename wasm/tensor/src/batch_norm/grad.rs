@@ -30,15 +30,7 @@ pub fn batch_norm_sums(
             let first = task as usize * size;
             let to = sums.add(task as usize * 2 * stride);
             let (x, dy) = (x.add(first * c), dy.add(first * c));
-            products(
-                x,
-                dy,
-                mean,
-                size.min(rows - first),
-                c,
-                to,
-                to.add(stride),
-            );
+            products(x, dy, mean, size.min(rows - first), c, to, to.add(stride));
         });
         for channel in 0..c {
             let (mut dot, mut sum) = (0.0f64, 0.0f64);
