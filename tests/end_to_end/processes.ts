@@ -28,10 +28,13 @@ export function spawn(
   options: StartOptions = {},
 ): Deno.ChildProcess {
   const { cwd = root, env = {}, timeoutMs = 120_000 } = options;
+  // Where `deno task test` was started is not where the users of these processes stand.
+  const { INIT_CWD: _, ...own } = Deno.env.toObject();
   return new Deno.Command(program, {
     args,
     cwd,
-    env: { NO_COLOR: "1", ...env },
+    env: { ...own, NO_COLOR: "1", ...env },
+    clearEnv: true,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
