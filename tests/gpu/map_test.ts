@@ -82,7 +82,8 @@ gpuTest("literals: as results, as arguments, negative, and beyond f32 inside", a
 });
 
 gpuTest("literals that WGSL has no text for", async (device) => {
-  for (const value of [NaN, Infinity, -Infinity, -0]) {
+  // Not −0: whether a product keeps the sign of zero, WGSL leaves to the driver.
+  for (const value of [NaN, Infinity, -Infinity]) {
     const times = mapFunction("times", apply(p.mul, a, value));
     const found = await device.read(times(tensor([1, -2, 0])));
     assert.deepEqual([...found], [value, -2 * value, 0 * value]);
