@@ -7,7 +7,8 @@
  * WGSL lets a driver take it that there is no NaN and no infinity. What asks for NaN here does so by
  * its bits, which held on every driver seen (lavapipe under Deno's naga and under Dawn). It is no
  * promise where shaders are compiled with fast mathematics, as Metal's are: there a NaN that was
- * computed, not loaded, may be lost, and an infinity may come out as NaN.
+ * computed, not loaded, may be lost, and an infinity may come out as NaN. Mesa takes a product with
+ * a literal 0 for 0, and no driver needs to keep sin, cos and pow exact for numbers of 1e38.
  */
 import * as fc from "npm:fast-check@4";
 import { assertClose } from "../assert.ts";

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 const CHUNK: usize = 6144;
 
 /// Rows that are summed up before they are added to others: long sums in f32 lose digits.
-const SHORT: usize = 16;
+const SHORT: usize = 64;
 
 /// Rows of a chunk and the number of chunks.
 pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
@@ -53,44 +53,74 @@ pub fn batch_statistics(
             let to = sums.add(task * 3 * stride);
             moments(x.add(first * c), size.min(rows - first), c, to, stride);
         });
-        for channel in 0..c {
-            let (center, squares) = combine(sums.add(channel), stride, size, count, rows);
-            let n = rows as f64;
-            let inverse = 1.0 / (squares / n + eps as f64).sqrt();
-            let factor = *gamma.add(channel) as f64 * inverse;
-            let rest = center - center as f32 as f64;
-            *mean.add(channel) = center as f32;
-            *inner.add(channel) = inverse as f32;
-            *inner.add(c + channel) = rest as f32;
-            let free = if rows > 1 { n - 1.0 } else { n };
-            *var_unbiased.add(channel) = (squares / free) as f32;
-            *scale.add(channel) = factor as f32;
-            *shift.add(channel) = (*beta.add(channel) as f64 - rest * factor) as f32;
+        for first in (0..c).step_by(4) {
+            let (centers, squares) = combine(sums.add(first), stride, size, count, rows);
+            for channel in first..c.min(first + 4) {
+                let (center, squares) = (centers[channel - first], squares[channel - first]);
+                let n = rows as f64;
+                let inverse = 1.0 / (squares / n + eps as f64).sqrt();
+                let factor = *gamma.add(channel) as f64 * inverse;
+                let rest = center - center as f32 as f64;
+                *mean.add(channel) = center as f32;
+                *inner.add(channel) = inverse as f32;
+                *inner.add(c + channel) = rest as f32;
+                let free = if rows > 1 { n - 1.0 } else { n };
+                *var_unbiased.add(channel) = (squares / free) as f32;
+                *scale.add(channel) = factor as f32;
+                *shift.add(channel) = (*beta.add(channel) as f64 - rest * factor) as f32;
+            }
         }
     }
 }
 
-/// Mean and sum of squared deviations of one channel, from those of all chunks.
+/// Means and sums of squared deviations of four channels, from those of all chunks.
+#[inline(never)]
 unsafe fn combine(
     sums: *const f32,
     stride: usize,
     size: usize,
     count: usize,
     rows: usize,
-) -> (f64, f64) {
-    let chunk = |i: usize| {
-        // SAFETY: every chunk has left its mean in two parts, and its squares.
-        let [center, more, squares] =
-            unsafe { [0, 1, 2].map(|k| *sums.add((i * 3 + k) * stride) as f64) };
-        (size.min(rows - i * size) as f64, center + more, squares)
-    };
-    let total: f64 = (0..count).map(chunk).map(|(n, mean, _)| n * mean).sum();
-    let center = total / rows as f64;
-    let squares = (0..count).map(chunk).map(|(n, mean, squares)| {
-        let apart = mean - center;
-        squares + n * apart * apart
-    });
-    (center, squares.sum())
+) -> ([f64; 4], [f64; 4]) {
+    let rows_of = |i: usize| f64x2_splat(size.min(rows - i * size) as f64);
+    // SAFETY: every chunk has left three rows of whole vectors.
+    let part = |i: usize, k: usize| unsafe { doubles(load(sums.add((i * 3 + k) * stride))) };
+    let mean = |i: usize, half: usize| f64x2_add(part(i, 0)[half], part(i, 1)[half]);
+    let zero = [f64x2_splat(0.0); 2];
+    let mut center = zero;
+    for i in 0..count {
+        for half in 0..2 {
+            let weighed = f64x2_mul(rows_of(i), mean(i, half));
+            center[half] = f64x2_add(center[half], weighed);
+        }
+    }
+    let center = center.map(|total| f64x2_div(total, f64x2_splat(rows as f64)));
+    let mut squares = zero;
+    for i in 0..count {
+        for half in 0..2 {
+            let apart = f64x2_sub(mean(i, half), center[half]);
+            let moved = f64x2_mul(rows_of(i), f64x2_mul(apart, apart));
+            squares[half] = f64x2_add(squares[half], f64x2_add(part(i, 2)[half], moved));
+        }
+    }
+    (numbers(center), numbers(squares))
+}
+
+/// The lanes of a vector in double precision.
+#[inline(always)]
+fn doubles(v: v128) -> [v128; 2] {
+    [v, i64x2_shuffle::<1, 1>(v, v)].map(|half| f64x2_promote_low_f32x4(half))
+}
+
+/// The other way: four doubles as numbers.
+#[inline(always)]
+fn numbers([low, high]: [v128; 2]) -> [f64; 4] {
+    [
+        f64x2_extract_lane::<0>(low),
+        f64x2_extract_lane::<1>(low),
+        f64x2_extract_lane::<0>(high),
+        f64x2_extract_lane::<1>(high),
+    ]
 }
 
 /// Runs `f::<4>` over blocks of four vectors of channels and `f::<1>` over the vectors that are
