@@ -62,6 +62,20 @@ function isSlow(args: readonly string[]): boolean {
   return args.includes("--slow");
 }
 
+/**
+ * What the tests' environment gets on top of ours. Without the backend's name wgpu also starts
+ * OpenGL on Linux, may take it without a word, and Mesa's may abort the process when it ends.
+ */
+export function testEnvironment(
+  args: readonly string[],
+  { os, backend }: { readonly os: string; readonly backend: string | undefined },
+): Record<string, string> {
+  return {
+    ...(os === "linux" && !backend ? { DENO_WEBGPU_BACKEND: "vulkan" } : {}),
+    ...(isSlow(args) ? { FOVEA_SLOW: "1" } : {}),
+  };
+}
+
 /** Runs the tests, passing their output on as it comes. */
 async function runTests(args: readonly string[]): Promise<number> {
   const isColoured = Deno.stdout.isTerminal() && !Deno.noColor;
@@ -70,7 +84,10 @@ async function runTests(args: readonly string[]): Promise<number> {
     env: {
       // A pipe is no terminal, so that Deno must be told that a person reads the output.
       ...(isColoured ? { FORCE_COLOR: "1" } : {}),
-      ...(isSlow(args) ? { FOVEA_SLOW: "1" } : {}),
+      ...testEnvironment(args, {
+        os: Deno.build.os,
+        backend: Deno.env.get("DENO_WEBGPU_BACKEND"),
+      }),
     },
     stdout: "piped",
     stderr: "inherit",

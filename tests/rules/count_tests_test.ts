@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { closingLine, countsIn, testWords } from "../../tools/count_tests.ts";
+import { closingLine, countsIn, testEnvironment, testWords } from "../../tools/count_tests.ts";
 
 Deno.test("count_tests: Deno's closing line is read, with steps, colours and skipped ones", () => {
   const cases: [string, string][] = [
@@ -39,13 +39,23 @@ Deno.test("count_tests: words go to Deno or to the tests", () => {
   ]);
 });
 
+Deno.test("count_tests: Linux gets Vulkan alone, unless the user names a backend", () => {
+  const environment = (os: string, backend?: string, ...args: string[]) =>
+    testEnvironment(args, { os, backend });
+  assert.deepEqual(environment("linux"), { DENO_WEBGPU_BACKEND: "vulkan" });
+  assert.deepEqual(environment("linux", ""), { DENO_WEBGPU_BACKEND: "vulkan" });
+  assert.deepEqual(environment("linux", "gl"), {});
+  assert.deepEqual(environment("darwin"), {});
+  assert.deepEqual(environment("windows", undefined, "--slow"), { FOVEA_SLOW: "1" });
+});
+
 /** Runs the tool over one file of the fixtures. */
 async function count(name: string): Promise<{ readonly code: number; readonly last?: string }> {
   const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "--allow-run", path("../../tools/count_tests.ts")],
-      ...["--no-check", path(`fixtures/${name}`)],
+      ...["run", "--quiet", "--allow-run", "--allow-env=DENO_WEBGPU_BACKEND"],
+      ...[path("../../tools/count_tests.ts"), "--no-check", path(`fixtures/${name}`)],
     ],
     stdout: "piped",
     stderr: "null",
