@@ -3,25 +3,13 @@
  * the little that commands need; all others work without a network.
  */
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { temporaryFolder } from "../data/support.ts";
-import { deno, lastObject, root } from "./processes.ts";
-import { trackedFiles } from "./repository_server.ts";
+import { copyProject, deno, lastObject } from "./processes.ts";
 
 /** Port 9 discards: whoever asks there is refused at once. */
 const nowhere = "http://127.0.0.1:9";
 const picture = "examples/pictures/bag.png";
-
-/** Copies what git tracks, as a clone would hold it. */
-async function clone(to: string): Promise<void> {
-  for (const path of await trackedFiles()) {
-    await Deno.mkdir(dirname(join(to, path)), { recursive: true });
-    // A file that is about to be removed is still tracked.
-    await Deno.copyFile(join(root, path), join(to, path)).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
-  }
-}
 
 /** Bytes of all files below a folder; 0 where there is none. */
 async function bytesBelow(folder: string): Promise<number> {
@@ -38,7 +26,7 @@ const mostBytes = 3e6;
 Deno.test("first minute: the first command downloads little, the others nothing", async () => {
   await using folder = await temporaryFolder();
   const cwd = join(folder.path, "clone"), cache = join(folder.path, "cache");
-  await clone(cwd);
+  await copyProject(cwd);
   const env = { DENO_DIR: cache, DENO_NO_UPDATE_CHECK: "1" };
   const offline = {
     ...{ http_proxy: nowhere, https_proxy: nowhere, HTTP_PROXY: nowhere, HTTPS_PROXY: nowhere },
