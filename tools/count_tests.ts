@@ -64,7 +64,8 @@ function isSlow(args: readonly string[]): boolean {
 
 /**
  * What the tests' environment gets on top of ours. Without the backend's name wgpu also starts
- * OpenGL on Linux, may take it without a word, and Mesa's may abort the process when it ends.
+ * OpenGL on Linux and may take it without a word. The few runs that ended with a damaged heap, in
+ * a thread beside the one that exits, were all of that kind; why is not known.
  */
 export function testEnvironment(
   args: readonly string[],
