@@ -112,7 +112,7 @@ export class Evaluator implements Disposable {
     const measured = (batchSize: number): Measured =>
       measure(weights.model, { ...options, batchSize }, accumulator);
     const bytesPerImage = device.estimateBytes(measured(1).program);
-    // A GPU computes while the event loop turns; only a CPU's batches keep it waiting.
+    // A GPU should compute while the event loop turns, and wants large batches; software ones block.
     const limit = device.kind === "wasm" ? batchBytes : Infinity;
     const atOnce = Math.max(1, Math.floor(limit / bytesPerImage));
     const batchSize = Math.min(options.batchSize, atOnce);

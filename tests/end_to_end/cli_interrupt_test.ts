@@ -9,21 +9,19 @@ import { models } from "../../models/models.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
-import { command, commandWords, lastObject, type Result, root, spawn } from "./processes.ts";
+import {
+  command,
+  commandWords,
+  interrupted,
+  lastObject,
+  type Result,
+  root,
+  spawn,
+} from "./processes.ts";
 
 /** Starts `train` and sends Ctrl-C once the first reading has been printed. */
 async function interruptedTraining(args: readonly string[], folder: string): Promise<Result> {
-  const child = spawn([Deno.execPath(), ...commandWords("train", args, folder)]);
-  const out = new Response(child.stdout).text();
-  let err = "", isSent = false;
-  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    err += text;
-    if (isSent || !/train epoch 1\//.test(err)) continue;
-    isSent = true;
-    child.kill("SIGINT");
-  }
-  const { code } = await child.status;
-  return { code, out: await out, err };
+  return await interrupted(spawn([Deno.execPath(), ...commandWords("train", args, folder)]));
 }
 
 Deno.test({

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { quote } from "../../cli/shell.ts";
 import { namesIn } from "../data/support.ts";
-import { copyProject, path, type Result, shell, spawn } from "./processes.ts";
+import { copyProject, interrupted, path, type Result, shell, spawn } from "./processes.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "fovea's test " });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -40,16 +40,9 @@ async function paste(line: string, cwd = away): Promise<Result> {
 
 /** Starts a training and stops it by Ctrl-C after its first reading. */
 async function stopped(line: string, cwd = away): Promise<string> {
-  const child = spawn(["sh", "-c", `exec ${line}`], { cwd, env: { PATH: path() } });
-  let err = "", isSent = false;
-  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    err += text;
-    if (isSent || !/train epoch 1\//.test(err)) continue;
-    isSent = true;
-    child.kill("SIGINT");
-  }
-  await child.stdout.cancel();
-  assert.equal((await child.status).code, 130, err);
+  const words = ["sh", "-c", `exec ${line}`];
+  const { code, err } = await interrupted(spawn(words, { cwd, env: { PATH: path() } }));
+  assert.equal(code, 130, err);
   return err;
 }
 

@@ -42,6 +42,20 @@ export function spawn(
   }).spawn();
 }
 
+/** Waits for a training process that gets Ctrl-C once its first reading has been printed. */
+export async function interrupted(child: Deno.ChildProcess): Promise<Result> {
+  const out = new Response(child.stdout).text();
+  let err = "", isSent = false;
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    err += text;
+    if (isSent || !/train epoch 1\//.test(err)) continue;
+    isSent = true;
+    child.kill("SIGINT");
+  }
+  const { code } = await child.status;
+  return { code, out: await out, err };
+}
+
 /** Runs a program with the given words to its end. */
 export async function spawned(words: readonly string[], options?: StartOptions): Promise<Result> {
   const { code, stdout, stderr } = await spawn(words, options).output();
