@@ -5,15 +5,7 @@
  *     deno run examples/custom_model.ts
  */
 import { BatchNorm2d, Conv2d, fill, initialWeights, type Layer, Linear } from "../mod.ts";
-import {
-  type Model,
-  openDevice,
-  ops,
-  parameter,
-  type Tensor,
-  type Trace,
-  Trainer,
-} from "../mod.ts";
+import { type Model, openDevice, ops, parameter, type Pass, type Tensor, Trainer } from "../mod.ts";
 import { datasets } from "../data/datasets.ts";
 
 /** A convolution per channel, then one across channels: Howard et al. 2017, "MobileNets". */
@@ -29,8 +21,8 @@ class Separable implements Layer {
     this.norm = new BatchNorm2d(to);
   }
 
-  forward(x: Tensor, trace: Trace): Tensor {
-    return ops.relu(this.norm.forward(this.pointwise.forward(this.depthwise.forward(x)), trace));
+  forward(x: Tensor, pass: Pass): Tensor {
+    return ops.relu(this.norm.forward(this.pointwise.forward(this.depthwise.forward(x)), pass));
   }
 }
 
@@ -61,9 +53,9 @@ class SmallNet implements Model {
     this.head = new Linear(64, classes);
   }
 
-  forward(x: Tensor, trace: Trace): Tensor {
+  forward(x: Tensor, pass: Pass): Tensor {
     let h = ops.relu(this.stem.forward(x));
-    for (const block of this.blocks) h = block.forward(h, trace);
+    for (const block of this.blocks) h = block.forward(h, pass);
     return this.head.forward(this.scale.forward(ops.mean(h, { axes: [1, 2] })));
   }
 }

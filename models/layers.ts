@@ -9,35 +9,7 @@ import { matmul } from "../ops/matmul.ts";
 import { add } from "../ops/pointwise.ts";
 import { fill, type Init, torchDefault } from "./init.ts";
 import { parameter } from "./parameter.ts";
-
-/** What a forward pass is told: never a global. */
-export class Trace {
-  readonly #observed: { statistic: Tensor; value: Tensor; momentum: number }[] = [];
-
-  /**
-   * Begins a forward pass.
-   *
-   * @param train true in training, where layers use statistics of the batch
-   */
-  constructor(readonly train: boolean) {}
-
-  /**
-   * Notes that a running statistic moves towards a value of this batch:
-   * `statistic ← (1 − momentum)·statistic + momentum·value`.
-   *
-   * @param statistic a variable
-   * @param value of the shape of the statistic
-   * @param momentum share of the batch, from 0 to 1
-   */
-  observe(statistic: Tensor, value: Tensor, momentum: number): void {
-    this.#observed.push({ statistic, value, momentum });
-  }
-
-  /** What was observed, for the training step to turn into updates. */
-  get observed(): readonly { statistic: Tensor; value: Tensor; momentum: number }[] {
-    return this.#observed;
-  }
-}
+import type { Pass } from "./pass.ts";
 
 /** Anything with a forward pass. */
 export interface Layer {
@@ -46,7 +18,7 @@ export interface Layer {
    *
    * @throws {ShapeError} when `x` does not fit the layer
    */
-  forward(x: Tensor, trace: Trace): Tensor;
+  forward(x: Tensor, pass: Pass): Tensor;
 }
 
 /** Options of {@link Conv2d}. */
@@ -184,20 +156,20 @@ export class BatchNorm2d implements Layer {
   }
 
   /**
-   * Normalises with the statistics of the batch in training, which the trace then observes, and
-   * with the running ones in evaluation.
+   * Normalises with the statistics of the batch in training, which the pass then notes, and with
+   * the running ones in evaluation.
    *
    * @throws {ShapeError} when channels differ, or a training batch has one value per channel
    */
-  forward(x: Tensor, trace: Trace): Tensor {
+  forward(x: Tensor, pass: Pass): Tensor {
     const eps = this.#eps;
-    if (!trace.train) {
+    if (!pass.trains(this)) {
       const { weight, bias, running_mean, running_var } = this;
       return batchNormInference(x, weight, bias, running_mean, running_var, { eps });
     }
     const { y, mean, variance } = batchNorm(x, this.weight, this.bias, { eps });
-    trace.observe(this.running_mean, mean, this.#momentum);
-    trace.observe(this.running_var, variance, this.#momentum);
+    pass.observe(this.running_mean, mean, this.#momentum);
+    pass.observe(this.running_var, variance, this.#momentum);
     return y;
   }
 }

@@ -9,8 +9,8 @@ export {
   type Layer,
   Linear,
   type LinearOptions,
-  Trace,
 } from "./layers.ts";
+export { type Observation, Pass, type PassOptions, type RandomSite } from "./pass.ts";
 export { fill, type Init, kaimingNormal, normal, torchDefault, uniform } from "./init.ts";
 export {
   type DiskLayout,
@@ -19,7 +19,13 @@ export {
   type ParameterOptions,
   parametersOf,
 } from "./parameter.ts";
-export type { Model, ModelEntry, ModelOptions } from "./model.ts";
+export type { Classifier, Model, ModelEntry, ModelOptions } from "./model.ts";
+export {
+  type Fit,
+  imagenetNormalization,
+  type Preparation,
+  type ResizeFilter,
+} from "./preparation.ts";
 export { type ModelName, models } from "./models.ts";
 export { TutorialCnn } from "./tutorial_cnn.ts";
 export { BasicBlock, ResNet, type Stem } from "./resnet.ts";

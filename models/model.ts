@@ -1,5 +1,8 @@
 /** What a model is: a forward pass with a name, and the picture it wants. */
+import type { Tensor } from "../core/graph.ts";
 import type { Layer } from "./layers.ts";
+import type { Pass } from "./pass.ts";
+import type { Preparation } from "./preparation.ts";
 
 /** Sizes a model is built for. */
 export interface ModelOptions {
@@ -9,7 +12,7 @@ export interface ModelOptions {
   readonly channels?: number;
 }
 
-/** A classifier of pictures: `[n,size,size,channels]`, normalised → logits `[n,classes]`. */
+/** A net of pictures: `[n,h,w,channels]`, normalised → logits `[n,classes]`. */
 export interface Model extends Layer {
   /** As in the table of models and on the command line. */
   readonly name: string;
@@ -17,18 +20,42 @@ export interface Model extends Layer {
   readonly classes: number;
   /** Channels of the pictures: 1 or 3. */
   readonly channels: number;
-  /** Height and width of the pictures, in pixels. */
+  /** Height and width of the pictures it is made for, in pixels. */
   readonly inputSize: number;
+}
+
+/** A model in two parts: what it sees, and what it calls it. */
+export interface Classifier extends Model {
+  /**
+   * What the net sees, one vector a picture: `[n,h,w,channels]` → `[n,f]`.
+   *
+   * @throws {ShapeError} when the pictures have other channels or a size it cannot take
+   */
+  features(x: Tensor, pass: Pass): Tensor;
+  /**
+   * What it calls them: `[n,f]` → logits `[n,classes]`.
+   *
+   * @throws {ShapeError} when f is not the number of its features
+   */
+  head(features: Tensor, pass: Pass): Tensor;
+  /**
+   * Exchanges the last layer for a new one. {@link Weights} made before know the old one.
+   *
+   * @throws {ShapeError} when the number of classes is no whole number from 1
+   */
+  resetHead(classes: number): void;
 }
 
 /** An architecture by name. */
 export interface ModelEntry {
   /** One line for `--help`. */
   readonly summary: string;
+  /** What its pictures go through where nothing else is said. */
+  readonly preparation: Preparation;
   /**
    * The architecture, without memory: give it {@link Weights}.
    *
    * @throws {ShapeError} when the number of classes or channels is no whole number from 1
    */
-  create(options: ModelOptions): Model;
+  create(options: ModelOptions): Classifier;
 }

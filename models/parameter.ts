@@ -68,17 +68,48 @@ export function asParameter(t: Tensor): ParameterAttrs | undefined {
  */
 export function parametersOf(model: object): Map<string, Tensor> {
   const found = new Map<string, Tensor>();
-  const visit = (value: unknown, path: string): void => {
-    if (value instanceof Tensor) {
-      const attrs = asParameter(value);
-      if (!attrs) return;
-      attrs.label = path;
-      found.set(path, value);
-    } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
-      for (const [key, field] of Object.entries(value)) visit(field, path ? `${path}.${key}` : key);
+  eachParameter(model, "", (path, t) => {
+    asParameter(t)!.label = path;
+    found.set(path, t);
+  });
+  return found;
+}
+
+function eachParameter(value: unknown, path: string, see: (path: string, t: Tensor) => void): void {
+  if (value instanceof Tensor) {
+    if (asParameter(value)) see(path, value);
+  } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const [key, field] of Object.entries(value)) {
+      eachParameter(field, path ? `${path}.${key}` : key, see);
     }
+  }
+}
+
+function parametersIn(part: object): Tensor[] {
+  const found: Tensor[] = [];
+  eachParameter(part, "", (_, t) => found.push(t));
+  return found;
+}
+
+/**
+ * The largest parts of a model that hold parameters, but none of these, with all that is in them:
+ * also layers without parameters, such as a dropout between two frozen ones.
+ */
+export function layersWithout(model: object, trained: ReadonlySet<Tensor>): Set<object> {
+  const found = new Set<object>();
+  const isObject = (value: unknown): value is object =>
+    typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+  const addAll = (part: object): void => {
+    if (found.has(part) || part instanceof Tensor) return;
+    found.add(part);
+    Object.values(part).filter(isObject).forEach(addAll);
   };
-  visit(model, "");
+  const visit = (part: object): void => {
+    const own = parametersIn(part);
+    if (own.length > 0 && !own.some((t) => trained.has(t))) addAll(part);
+    else if (!(part instanceof Tensor)) Object.values(part).filter(isObject).forEach(visit);
+  };
+  visit(model);
   return found;
 }
 

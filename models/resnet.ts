@@ -4,8 +4,10 @@ import { add, relu } from "../ops/pointwise.ts";
 import { maxPool2d } from "../ops/pool.ts";
 import { mean } from "../ops/reduce.ts";
 import { kaimingNormal } from "./init.ts";
-import { BatchNorm2d, Conv2d, type Layer, Linear, type Trace } from "./layers.ts";
-import type { Model, ModelEntry, ModelOptions } from "./model.ts";
+import { BatchNorm2d, Conv2d, type Layer, Linear } from "./layers.ts";
+import type { Classifier, ModelEntry, ModelOptions } from "./model.ts";
+import type { Pass } from "./pass.ts";
+import { imagenetNormalization } from "./preparation.ts";
 
 const conv = (from: number, to: number, kernel: number, stride: number): Conv2d => {
   const padding = kernel >> 1;
@@ -53,11 +55,11 @@ export class BasicBlock implements Layer {
    *
    * @throws {ShapeError} when x has other channels than `from`
    */
-  forward(x: Tensor, trace: Trace): Tensor {
-    const first = relu(this.bn1.forward(this.conv1.forward(x), trace));
-    const second = this.bn2.forward(this.conv2.forward(first), trace);
+  forward(x: Tensor, pass: Pass): Tensor {
+    const first = relu(this.bn1.forward(this.conv1.forward(x), pass));
+    const second = this.bn2.forward(this.conv2.forward(first), pass);
     const [project, norm] = this.downsample ?? [];
-    const shortcut = project && norm ? norm.forward(project.forward(x), trace) : x;
+    const shortcut = project && norm ? norm.forward(project.forward(x), pass) : x;
     return relu(add(second, shortcut));
   }
 }
@@ -70,13 +72,13 @@ export type Stem = "small" | "imagenet";
  *
  * @source He et al. 2015, "Deep residual learning for image recognition", arXiv:1512.03385
  */
-export class ResNet implements Model {
+export class ResNet implements Classifier {
   /** As in the table of models. */
   readonly name: string;
   /** Side of the pictures in pixels: 32 with the small stem, else 224. */
   readonly inputSize: number;
   /** Number of logits. */
-  readonly classes: number;
+  classes: number;
   /** Channels of the pictures. */
   readonly channels: number;
   /** The stem: 3×3, or 7×7 with stride 2 and a pool behind it; 64 channels. */
@@ -92,7 +94,7 @@ export class ResNet implements Model {
   /** Blocks of 512 channels, at an eighth. */
   readonly layer4: readonly BasicBlock[];
   /** From the mean of each of 512 channels to the logits. */
-  readonly fc: Linear;
+  fc: Linear;
   readonly #stem: Stem;
 
   /**
@@ -124,28 +126,52 @@ export class ResNet implements Model {
   }
 
   /**
-   * Pictures `[n,size,size,channels]`, normalised → logits `[n,classes]`.
+   * Pictures `[n,h,w,channels]`, normalised → the mean of each of the last 512 channels, `[n,512]`.
    *
    * @throws {ShapeError} when the pictures have other channels
    */
-  forward(x: Tensor, trace: Trace): Tensor {
-    let h = relu(this.bn1.forward(this.conv1.forward(x), trace));
+  features(x: Tensor, pass: Pass): Tensor {
+    let h = relu(this.bn1.forward(this.conv1.forward(x), pass));
     if (this.#stem === "imagenet") h = maxPool2d(h, { size: 3, stride: 2, padding: 1 });
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) {
-      for (const block of stage) h = block.forward(h, trace);
+      for (const block of stage) h = block.forward(h, pass);
     }
-    return this.fc.forward(mean(h, { axes: [1, 2] }));
+    return mean(h, { axes: [1, 2] });
+  }
+
+  /** Features `[n,512]` → logits `[n,classes]`. */
+  head(features: Tensor): Tensor {
+    return this.fc.forward(features);
+  }
+
+  /** A new {@link fc}. */
+  resetHead(classes: number): void {
+    this.fc = new Linear(512, classes);
+    this.classes = classes;
+  }
+
+  /** Pictures `[n,h,w,channels]`, normalised → logits `[n,classes]`. */
+  forward(x: Tensor, pass: Pass): Tensor {
+    return this.head(this.features(x, pass));
   }
 }
 
 /** ResNet-18 for pictures of 224 pixels, as torchvision's. */
 export const resnet18: ModelEntry = {
   summary: "ResNet-18, 11.7 million parameters, 224×224 pictures",
+  preparation: {
+    ...{ height: 224, width: 224, fit: "crop", share: 224 / 256, filter: "bilinear" },
+    ...{ channels: 3, ...imagenetNormalization },
+  },
   create: (options) => new ResNet("resnet18", [2, 2, 2, 2], "imagenet", options),
 };
 
 /** ResNet-18 with a 3×3 stem and no first pool, for pictures of 32 pixels. */
 export const resnet18Small: ModelEntry = {
   summary: "ResNet-18 with a stem for small pictures, 11.2 million parameters, 32×32 pictures",
+  preparation: {
+    ...{ height: 32, width: 32, fit: "pad", share: 1, filter: "bilinear" },
+    ...{ channels: 3, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  },
   create: (options) => new ResNet("resnet18-small", [2, 2, 2, 2], "small", options),
 };

@@ -3,7 +3,7 @@ import type { Tensor } from "../core/graph.ts";
 import { maxPool2d } from "../ops/pool.ts";
 import { relu } from "../ops/pointwise.ts";
 import { Conv2d, flatten, Linear } from "./layers.ts";
-import type { Model, ModelEntry, ModelOptions } from "./model.ts";
+import type { Classifier, ModelEntry, ModelOptions } from "./model.ts";
 
 /**
  * conv 5×5 → 6, ReLU, max pool 2, conv 5×5 → 16, ReLU, max pool 2, linear 120, 84, classes.
@@ -11,13 +11,13 @@ import type { Model, ModelEntry, ModelOptions } from "./model.ts";
  *
  * @source LeCun et al. 1998, §2; pytorch.org, "Training a classifier"
  */
-export class TutorialCnn implements Model {
+export class TutorialCnn implements Classifier {
   /** As in the table of models. */
   readonly name = "tutorial-cnn";
   /** Side of the pictures in pixels. */
   readonly inputSize = 32;
   /** Number of logits. */
-  readonly classes: number;
+  classes: number;
   /** Channels of the pictures. */
   readonly channels: number;
   /** 5×5, channels → 6; 32×32 → 28×28 pixels, 14×14 behind the pool. */
@@ -29,7 +29,7 @@ export class TutorialCnn implements Model {
   /** 120 → 84. */
   readonly fc2: Linear;
   /** 84 → classes. */
-  readonly fc3: Linear;
+  fc3: Linear;
 
   /**
    * Makes the layers.
@@ -47,21 +47,41 @@ export class TutorialCnn implements Model {
   }
 
   /**
-   * Pictures `[n,32,32,channels]`, normalised → logits `[n,classes]`. ReLU stands behind the pool:
+   * Pictures `[n,32,32,channels]`, normalised → features `[n,84]`. ReLU stands behind the pool:
    * the largest value is the same either way, and a quarter of the values is left for it.
    *
    * @throws {ShapeError} when the pictures have other channels or another size
    */
-  forward(x: Tensor): Tensor {
+  features(x: Tensor): Tensor {
     const first = relu(maxPool2d(this.conv1.forward(x), { size: 2 }));
     const second = relu(maxPool2d(this.conv2.forward(first), { size: 2 }));
     const hidden = relu(this.fc1.forward(flatten(second)));
-    return this.fc3.forward(relu(this.fc2.forward(hidden)));
+    return relu(this.fc2.forward(hidden));
+  }
+
+  /** Features `[n,84]` → logits `[n,classes]`. */
+  head(features: Tensor): Tensor {
+    return this.fc3.forward(features);
+  }
+
+  /** A new {@link fc3}. */
+  resetHead(classes: number): void {
+    this.fc3 = new Linear(84, classes);
+    this.classes = classes;
+  }
+
+  /** Pictures `[n,32,32,channels]`, normalised → logits `[n,classes]`. */
+  forward(x: Tensor): Tensor {
+    return this.head(this.features(x));
   }
 }
 
 /** The table's entry. */
 export const tutorialCnn: ModelEntry = {
   summary: "small CNN of the PyTorch tutorial, 62 thousand parameters, 32×32 pictures",
+  preparation: {
+    ...{ height: 32, width: 32, fit: "pad", share: 1, filter: "bilinear" },
+    ...{ channels: 3, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  },
   create: (options) => new TutorialCnn(options),
 };

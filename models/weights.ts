@@ -3,25 +3,36 @@ import type { Device, Elements } from "../core/device.ts";
 import { CheckpointError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import { Random } from "../core/rng.ts";
-import { sameShape, show } from "../core/shape.ts";
+import { sameShape, show, sizeOf } from "../core/shape.ts";
 import { Store } from "../core/store.ts";
 import { holdsNaN } from "./finite.ts";
 import { diskShape, fromDisk, toDisk } from "./layout.ts";
 import type { Model } from "./model.ts";
-import { asParameter, initialElements, parametersOf } from "./parameter.ts";
+import { asParameter, initialElements, layersWithout, parametersOf } from "./parameter.ts";
 import { type SafeTensors, type StoredTensor, toFloat32 } from "./safetensors.ts";
 
 /** Every parameter by its path, f32, in PyTorch's names and order. */
 export type SavedWeights = readonly (readonly [path: string, tensor: StoredTensor])[];
 
-/** A model with memory: trained weights in one store, running statistics in another. */
+/** Options of {@link Weights}. */
+export interface WeightsOptions {
+  /** Which parameters are trained, by path (default: all but running statistics). */
+  readonly trains?: (path: string) => boolean;
+}
+
+/** A model with memory: trained weights, frozen ones and running statistics, a store each. */
 export class Weights implements Disposable {
   /** All parameters by path. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** What the optimiser moves. */
   readonly trainable: Store;
+  /** What stays as it is. */
+  readonly frozen: Store;
   /** Running statistics. */
   readonly statistics: Store;
+  /** Layers of which nothing is trained, for {@link PassOptions.frozen}. */
+  readonly frozenLayers: ReadonlySet<object>;
+  readonly #homes = new Map<Tensor, Store>();
 
   /**
    * Zero-filled memory for a model; see {@link initialWeights} and {@link load}.
@@ -29,33 +40,34 @@ export class Weights implements Disposable {
    * @param model its parameters get their paths
    * @throws {DeviceError} when memory runs out, or one parameter exceeds a buffer
    */
-  constructor(device: Device, readonly model: Model) {
+  constructor(device: Device, readonly model: Model, { trains = () => true }: WeightsOptions = {}) {
     this.parameters = parametersOf(model);
-    const all = [...this.parameters.values()];
-    this.trainable = new Store(device, all.filter(isTrainable), { label: "weights" });
-    try {
-      this.statistics = new Store(device, all.filter((t) => !isTrainable(t)), {
-        label: "statistics",
-      });
-    } catch (error) {
-      this.trainable[Symbol.dispose]();
-      throw error;
-    }
+    const isTrained = (path: string, t: Tensor): boolean => isTrainable(t) && trains(path);
+    using made = new DisposableStack();
+    const store = (label: string, holds: (path: string, t: Tensor) => boolean): Store => {
+      const own = [...this.parameters].filter(([path, t]) => holds(path, t)).map(([, t]) => t);
+      const store = made.use(new Store(device, own, { label }));
+      for (const t of own) this.#homes.set(t, store);
+      return store;
+    };
+    this.trainable = store("weights", isTrained);
+    this.frozen = store("frozen", (path, t) => isTrainable(t) && !trains(path));
+    this.statistics = store("statistics", (_, t) => !isTrainable(t));
+    this.frozenLayers = this.frozen.blocks.length === 0
+      ? new Set()
+      : layersWithout(model, new Set(this.trainable.blocks.flatMap((b) => b.variables)));
+    made.move();
   }
 
-  /** Both stores, as plans want them. */
+  /** The stores, as plans want them. */
   get stores(): readonly Store[] {
-    return [this.trainable, this.statistics];
+    return [this.trainable, this.frozen, this.statistics];
   }
 
   /** Number of trained elements. */
   get size(): number {
-    const trained = [...this.parameters.values()].filter(isTrainable);
-    return trained.reduce((sum, t) => sum + t.shape.reduce((a, b) => a * b, 1), 0);
-  }
-
-  #storeOf(t: Tensor): Store {
-    return isTrainable(t) ? this.trainable : this.statistics;
+    const trained = this.trainable.blocks.flatMap((block) => block.variables);
+    return trained.reduce((sum, t) => sum + sizeOf(t.shape), 0);
   }
 
   /**
@@ -65,7 +77,7 @@ export class Weights implements Disposable {
    * @throws {ShapeError} when it belongs to another model, or the number of elements differs
    */
   write(t: Tensor, elements: Elements): void {
-    this.#storeOf(t).write(t, elements);
+    this.#home(t).write(t, elements);
   }
 
   /**
@@ -75,7 +87,12 @@ export class Weights implements Disposable {
    * @throws {DeviceError} when the device was lost
    */
   async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
-    return await this.#storeOf(t).read(t) as Float32Array<ArrayBuffer>;
+    return await this.#home(t).read(t) as Float32Array<ArrayBuffer>;
+  }
+
+  #home(t: Tensor): Store {
+    // A tensor of another model is in no store: the first one says so.
+    return this.#homes.get(t) ?? this.trainable;
   }
 
   /**
@@ -122,7 +139,7 @@ export class Weights implements Disposable {
     return saved;
   }
 
-  /** Frees both stores. */
+  /** Frees the stores. */
   [Symbol.dispose](): void {
     for (const store of this.stores) store[Symbol.dispose]();
   }

@@ -5,7 +5,7 @@ import type { Program } from "../core/plan/schedule.ts";
 import { input } from "../core/structure.ts";
 import { batches } from "../data/batches.ts";
 import type { Split } from "../data/dataset.ts";
-import { Trace } from "../models/layers.ts";
+import { Pass } from "../models/pass.ts";
 import type { Model } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
@@ -65,7 +65,7 @@ function measure(
   const pixels = input([batchSize, size, size], "pixels", "u32");
   const labels = input([batchSize], "labels", "i32");
   const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-  const logits = model.forward(x, new Trace(false));
+  const logits = model.forward(x, new Pass({ train: false }));
   const update = accumulator.update([
     crossEntropy(logits, labels, { reduction: "sum" }),
     topKHits(logits, labels, 1),

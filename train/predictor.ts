@@ -3,7 +3,7 @@ import type { Device, Plan } from "../core/device.ts";
 import type { Tensor } from "../core/graph.ts";
 import { input } from "../core/structure.ts";
 import type { Checkpoint } from "../models/checkpoint.ts";
-import { Trace } from "../models/layers.ts";
+import { Pass } from "../models/pass.ts";
 import { Weights } from "../models/weights.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
 import { softmax } from "../ops/softmax.ts";
@@ -46,7 +46,7 @@ export class Predictor implements Disposable {
       weights.load(checkpoint.content, checkpoint.file);
       const pixels = input([1, size, size], "pixels", "u32");
       const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-      const probabilities = softmax(model.forward(x, new Trace(false)));
+      const probabilities = softmax(model.forward(x, new Pass({ train: false })));
       const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
       return new Predictor(checkpoint, weights, plan, pixels, probabilities);
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/schedule.ts";
 import type { Block, Store } from "../core/store.ts";
 import { full, pack } from "../core/structure.ts";
-import type { Trace } from "../models/layers.ts";
+import type { Pass } from "../models/pass.ts";
 import { add, minimum, mul, rsqrt, square, sub } from "../ops/pointwise.ts";
 import { sum } from "../ops/reduce.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -57,8 +57,8 @@ export function clearSums(sums: Store): Update[] {
 }
 
 /** Running statistics move towards the batch's: one kernel per block where all move alike. */
-export function statisticUpdates(trace: Trace, statistics: Store): Update[] {
-  const observed = new Map(trace.observed.map((o) => [o.statistic, o]));
+export function statisticUpdates(pass: Pass, statistics: Store): Update[] {
+  const observed = new Map(pass.observed.map((o) => [o.statistic, o]));
   return statistics.blocks.flatMap((block) => blockUpdates(block, observed));
 }
 

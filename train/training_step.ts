@@ -8,7 +8,7 @@ import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/schedule.ts";
 import type { Store } from "../core/store.ts";
 import { input } from "../core/structure.ts";
-import { Trace } from "../models/layers.ts";
+import { Pass } from "../models/pass.ts";
 import type { Weights } from "../models/weights.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
@@ -71,7 +71,7 @@ interface TracedStep {
   readonly labels: Tensor;
   readonly loss: Tensor;
   readonly hits: Tensor;
-  readonly trace: Trace;
+  readonly pass: Pass;
 }
 
 /** Traces the forward pass of `count` images. */
@@ -79,11 +79,11 @@ function traceStep(weights: Weights, count: number, options: StepOptions): Trace
   const { model } = weights, size = model.inputSize, { mean, std, labelSmoothing } = options;
   const pixels = input([count, size, size], "pixels", "u32");
   const labels = input([count], "labels", "i32");
-  const trace = new Trace(true);
+  const pass = new Pass({ train: true });
   const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-  const logits = model.forward(x, trace);
+  const logits = model.forward(x, pass);
   const loss = crossEntropy(logits, labels, { labelSmoothing });
-  return { pixels, labels, loss, hits: topKHits(logits, labels, 1), trace };
+  return { pixels, labels, loss, hits: topKHits(logits, labels, 1), pass };
 }
 
 /** A compiled training step. */
@@ -145,7 +145,7 @@ export class TrainingStep implements Disposable {
     const gradients = blockGradients(traced.loss, trainable);
     const scaled = share === 1 ? traced.loss : mul(traced.loss, share);
     const metrics = accumulator.update([scaled, traced.hits]);
-    const common = [...statisticUpdates(traced.trace, weights.statistics), metrics];
+    const common = [...statisticUpdates(traced.pass, weights.statistics), metrics];
     const stores = [...weights.stores, ...moments, accumulator.store];
     const compile = async (updates: readonly Update[], more: readonly Store[]): Promise<Plan> =>
       made.use(
@@ -165,7 +165,7 @@ export class TrainingStep implements Disposable {
       const updates = weightUpdates(totals, trainable, optimizer, moments, clipNorm);
       update = await compile([...updates, ...clearSums(sums)], [sums]);
     }
-    const hasBatchStatistics = traced.trace.observed.length > 0;
+    const hasBatchStatistics = traced.pass.observed.length > 0;
     return new TrainingStep(
       plan,
       optimizer,

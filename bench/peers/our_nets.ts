@@ -1,7 +1,7 @@
 /** Whole nets of ours: training steps through `TrainingStep`, as users train, and inference. */
 import type { Device, Plan } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
-import { Trace } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { models } from "../../models/models.ts";
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
@@ -95,7 +95,7 @@ export async function prepareInference(
   const weights = weightsOf(device, model), size = pictureSize(model);
   const picture = input([batch, size, size], "pixels", "u32");
   const x = unpack(picture, { channels: 3, mean, std });
-  const logits = weights.model.forward(x, new Trace(false));
+  const logits = weights.model.forward(x, new Pass({ train: false }));
   const plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
   const elements = pixels(batch * size * size);
   const run = (): void => plan.run([[picture, elements]]);

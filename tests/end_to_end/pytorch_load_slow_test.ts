@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Device } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
-import { Trace } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
@@ -56,7 +56,7 @@ Deno.test("PyTorch loads what we save and computes the same logits", { ignore },
   const images = input([indices.length, 32, 32], "pixels", "u32");
   const logits = weights.model.forward(
     unpack(images, { channels: 3, ...preprocessing }),
-    new Trace(false),
+    new Pass({ train: false }),
   );
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
   plan.run([[images, wholeBatch(pick(test, indices)).pixels]]);

@@ -7,7 +7,7 @@ import type { Device, Elements } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { batches } from "../../data/batches.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
-import { Trace } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { parseSafetensors, type SafeTensors, toFloat32 } from "../../models/safetensors.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { Weights } from "../../models/weights.ts";
@@ -75,7 +75,7 @@ async function logitsOf(device: Device, weights: Weights): Promise<Elements> {
   const { pixels } = wholeBatch(pick(mini.test, [0, 1, 2, 3]));
   const images = input([4, 32, 32], "pixels", "u32");
   const x = unpack(images, { channels: 3, ...scaling });
-  const logits = weights.model.forward(x, new Trace(false));
+  const logits = weights.model.forward(x, new Pass({ train: false }));
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
   plan.run([[images, pixels]]);
   return await plan.read(logits);

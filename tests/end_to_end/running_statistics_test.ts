@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Elements } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
-import { BatchNorm2d, Trace } from "../../models/layers.ts";
+import { BatchNorm2d } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
@@ -42,7 +43,7 @@ devices.test("batch norm: running statistics follow PyTorch's rule", async (devi
   });
   const images = input([batchSize, 8, 8], "pixels", "u32");
   const x = unpack(images, { channels: 3, ...scaling });
-  const { taps } = model.tapped(x, new Trace(true));
+  const { taps } = model.tapped(x, new Pass({ train: true }));
   using plan = await device.compile({ outputs: [...taps.values()] }, { stores: weights.stores });
   const norms = { bn1: model.bn1, bn2: model.bn2, bn3: model.bn3 };
   const all = { ...norms, "downsample.1": model.downsample[1] };

@@ -1,6 +1,7 @@
 /** Nets small enough for a software GPU. */
 import type { Tensor } from "../../core/graph.ts";
-import { BatchNorm2d, Conv2d, flatten, Linear, type Trace } from "../../models/layers.ts";
+import { BatchNorm2d, Conv2d, flatten, Linear } from "../../models/layers.ts";
+import type { Pass } from "../../models/pass.ts";
 import type { Model } from "../../models/model.ts";
 import { add, relu } from "../../ops/pointwise.ts";
 import { maxPool2d } from "../../ops/pool.ts";
@@ -16,8 +17,8 @@ export class TinyNet implements Model {
   readonly bn = new BatchNorm2d(4);
   readonly fc = new Linear(4 * 4 * 4, 10);
 
-  forward(x: Tensor, trace: Trace): Tensor {
-    const h = relu(this.bn.forward(this.conv.forward(x), trace));
+  forward(x: Tensor, pass: Pass): Tensor {
+    const h = relu(this.bn.forward(this.conv.forward(x), pass));
     return this.fc.forward(flatten(maxPool2d(h, { size: 2 })));
   }
 }
@@ -44,21 +45,21 @@ export class ResidualNet implements Model {
     this.inputSize = inputSize;
   }
 
-  forward(x: Tensor, trace: Trace): Tensor {
-    return this.tapped(x, trace).logits;
+  forward(x: Tensor, pass: Pass): Tensor {
+    return this.tapped(x, pass).logits;
   }
 
   /** The forward pass, and what goes into each batch norm. */
   tapped(
     x: Tensor,
-    trace: Trace,
+    pass: Pass,
   ): { readonly logits: Tensor; readonly taps: ReadonlyMap<string, Tensor> } {
     const [project, norm] = this.downsample;
-    const a = this.conv1.forward(x), h = relu(this.bn1.forward(a, trace));
+    const a = this.conv1.forward(x), h = relu(this.bn1.forward(a, pass));
     const b = this.conv2.forward(h);
-    const c = this.conv3.forward(relu(this.bn2.forward(b, trace)));
+    const c = this.conv3.forward(relu(this.bn2.forward(b, pass)));
     const d = project.forward(h);
-    const sum = relu(add(this.bn3.forward(c, trace), norm.forward(d, trace)));
+    const sum = relu(add(this.bn3.forward(c, pass), norm.forward(d, pass)));
     const logits = this.fc.forward(mean(sum, { axes: [1, 2] }));
     return { logits, taps: new Map([["bn1", a], ["bn2", b], ["bn3", c], ["downsample.1", d]]) };
   }

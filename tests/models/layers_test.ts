@@ -8,7 +8,8 @@ import { sizeOf } from "../../core/shape.ts";
 import { Store } from "../../core/store.ts";
 import { tensor } from "../../core/structure.ts";
 import { fill } from "../../models/init.ts";
-import { BatchNorm2d, Conv2d, flatten, type Layer, Linear, Trace } from "../../models/layers.ts";
+import { BatchNorm2d, Conv2d, flatten, type Layer, Linear } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { parametersOf } from "../../models/parameter.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
@@ -44,16 +45,16 @@ const variances = means.map((m, c) =>
 );
 
 devices.test("BatchNorm2d: training normalises by the batch and observes it", async (device) => {
-  const layer = norm(), trace = new Trace(true);
+  const layer = norm(), pass = new Pass({ train: true });
   using own = onDevice(device, layer, ["running_var"]);
-  const y = layer.forward(tensor(x, shape), trace);
+  const y = layer.forward(tensor(x, shape), pass);
   const [gamma, beta] = ["weight", "bias"].map((path) => own.elements.get(path)!);
   const expected = x.map((v, k) =>
     (v - means[k % 3]) / Math.sqrt(variances[k % 3] + 0.01) * gamma[k % 3] + beta[k % 3]
   );
   assertClose(await device.read(y, { stores: [own.store] }), expected, close);
-  const [mean, variance] = trace.observed;
-  assert.equal(trace.observed.length, 2);
+  const [mean, variance] = pass.observed;
+  assert.equal(pass.observed.length, 2);
   assert.deepEqual([mean.statistic, variance.statistic], [layer.running_mean, layer.running_var]);
   assert.deepEqual([mean.momentum, variance.momentum], [0.25, 0.25]);
   assertClose(await device.read(mean.value, { stores: [own.store] }), means, close);
@@ -63,16 +64,16 @@ devices.test("BatchNorm2d: training normalises by the batch and observes it", as
 });
 
 devices.test("BatchNorm2d: evaluation uses the running statistics, observes nothing", async (device) => {
-  const layer = norm(), trace = new Trace(false);
+  const layer = norm(), pass = new Pass({ train: false });
   using own = onDevice(device, layer, ["running_var"]);
-  const y = layer.forward(tensor(x, shape), trace);
+  const y = layer.forward(tensor(x, shape), pass);
   const [gamma, beta, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
     .map((path) => own.elements.get(path)!);
   const expected = x.map((v, k) =>
     (v - mean[k % 3]) / Math.sqrt(variance[k % 3] + 0.01) * gamma[k % 3] + beta[k % 3]
   );
   assertClose(await device.read(y, { stores: [own.store] }), expected, close);
-  assert.deepEqual(trace.observed, []);
+  assert.deepEqual(pass.observed, []);
 });
 
 /** Convolution of one picture by its definition, with padding of zeros. */

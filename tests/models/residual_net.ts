@@ -1,6 +1,7 @@
 /** The residual net of `tests/fixtures/models/make.py`, in our layers and with its parameter paths. */
 import type { Tensor } from "../../core/graph.ts";
-import { BatchNorm2d, Conv2d, type Layer, Linear, type Trace } from "../../models/layers.ts";
+import { BatchNorm2d, Conv2d, type Layer, Linear } from "../../models/layers.ts";
+import type { Pass } from "../../models/pass.ts";
 import type { Model } from "../../models/model.ts";
 import { add, relu } from "../../ops/pointwise.ts";
 import { mean } from "../../ops/reduce.ts";
@@ -23,11 +24,11 @@ class BasicBlock implements Layer {
     this.downsample = stride === 1 ? [] : [conv(from, to, 1, stride), new BatchNorm2d(to)];
   }
 
-  forward(x: Tensor, trace: Trace): Tensor {
-    const first = relu(this.bn1.forward(this.conv1.forward(x), trace));
-    const second = this.bn2.forward(this.conv2.forward(first), trace);
+  forward(x: Tensor, pass: Pass): Tensor {
+    const first = relu(this.bn1.forward(this.conv1.forward(x), pass));
+    const second = this.bn2.forward(this.conv2.forward(first), pass);
     const [project, norm] = this.downsample;
-    return relu(add(second, project && norm ? norm.forward(project.forward(x), trace) : x));
+    return relu(add(second, project && norm ? norm.forward(project.forward(x), pass) : x));
   }
 }
 
@@ -43,9 +44,9 @@ export class ResidualNet implements Model {
   readonly layer2 = [new BasicBlock(8, 16, 2)] as const;
   readonly fc = new Linear(16, 5);
 
-  forward(x: Tensor, trace: Trace): Tensor {
-    let h = relu(this.bn1.forward(this.conv1.forward(x), trace));
-    for (const block of [...this.layer1, ...this.layer2]) h = block.forward(h, trace);
+  forward(x: Tensor, pass: Pass): Tensor {
+    let h = relu(this.bn1.forward(this.conv1.forward(x), pass));
+    for (const block of [...this.layer1, ...this.layer2]) h = block.forward(h, pass);
     return this.fc.forward(mean(h, { axes: [1, 2] }));
   }
 }

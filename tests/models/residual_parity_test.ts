@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { Device, Elements } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
-import { Trace } from "../../models/layers.ts";
+import { Pass } from "../../models/pass.ts";
 import { parseSafetensors, type SafeTensors, toFloat32 } from "../../models/safetensors.ts";
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
@@ -50,7 +50,7 @@ function pixelsOf(hex: string): Uint32Array<ArrayBuffer> {
 
 async function evaluate(device: Device, weights: Weights): Promise<Elements> {
   const images = input([recorded.recipe.batch_size, 12, 12], "pixels", "u32");
-  const logits = weights.model.forward(unpack(images, scaling), new Trace(false));
+  const logits = weights.model.forward(unpack(images, scaling), new Pass({ train: false }));
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
   plan.run([[images, pixelsOf(recorded.images[0])]]);
   return await plan.read(logits);
