@@ -3,7 +3,8 @@ import { UsageError } from "../core/errors.ts";
 import { models } from "../models/models.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
-import { Evaluator } from "../train/evaluator.ts";
+import { classification } from "../train/classification.ts";
+import { compileEvaluation } from "../train/evaluator.ts";
 import { nanError } from "../train/first_nan.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
@@ -53,26 +54,27 @@ export const command = defineCommand({
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
-    const { model, mean, std } = checkpoint, where = `${device.name} (${reason})`;
+    const { model, preparation } = checkpoint, where = `${device.name} (${reason})`;
     err.line(printable(`${model.name}, ${origin}, on ${dataset.name}, ${where}`));
     using weights = new Weights(device, model);
     weights.load(checkpoint.content, checkpoint.file);
     const total = dataset.test.size, batchSize = Math.min(options.batchSize, total);
-    using evaluator = await Evaluator.create(device, weights, {
-      ...{ batchSize, mean, std },
+    const task = classification(model, preparation), test = dataset.test.source(preparation);
+    using evaluator = await compileEvaluation(device, weights, task, {
+      batchSize,
       onProgress: () => signal.throwIfAborted(),
     });
     const start = performance.now();
-    const result = await evaluator.run(dataset.test, {
+    const result = await evaluator.run(test, {
       onProgress: (done) => progress.update({ done, total }),
       signal,
     });
     if (!Number.isFinite(result.loss)) {
-      throw nanError("evaluate", checkpoint.file, await evaluator.findNaN(dataset.test));
+      throw nanError("evaluate", checkpoint.file, await evaluator.findNaN(test));
     }
-    const seconds = (performance.now() - start) / 1000, rate = result.images / seconds;
+    const seconds = (performance.now() - start) / 1000, rate = result.size / seconds;
     progress.clear();
-    const { top1, top5, loss } = result;
+    const { loss, metrics: { top1, top5 } } = result;
     if (options.json) return out.line(jsonLine({ top1, top5, loss, images_per_second: rate }));
     out.line(
       `top 1 ${formatPercent(top1, 2)}  top 5 ${formatPercent(top5, 2)}  ` +

@@ -1,6 +1,5 @@
 /** Predict: which class each picture shows. */
 import { readFile } from "../data/files.ts";
-import { decodeImage } from "../data/image.ts";
 import { chooseDevice } from "../open_device.ts";
 import { type Guess, Predictor } from "../train/predictor.ts";
 import { defineCommand } from "./command.ts";
@@ -48,8 +47,8 @@ export const command = defineCommand({
     using predictor = await Predictor.create(device, checkpoint);
     if (!options.json) err.line(err.paint.dim(printable(`${checkpoint.model.name}, ${origin}`)));
     for (const file of positionals.images) {
-      const image = decodeImage(await readFile("read the picture", file), { file });
-      const predictions = await predictor.predict(image, options.top);
+      const bytes = await readFile("read the picture", file);
+      const predictions = await predictor.predict(bytes, { file, top: options.top });
       if (options.json) {
         out.line(jsonLine({ image: file, weights: checkpoint.file, predictions }));
       } else show(out, lines.path(file), predictions);

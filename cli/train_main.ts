@@ -1,9 +1,10 @@
 /** Train a model: data set, device, run folder, progress, summary. */
 import { resolve } from "node:path";
-import { checkBatches } from "../data/batches.ts";
+import { checkBatches } from "../data/source.ts";
 import { models } from "../models/models.ts";
 import { initialWeights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
+import { pictureTraining } from "../train/classification.ts";
 import { Run } from "../train/run.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { DivergedError, Trainer } from "../train/trainer.ts";
@@ -12,7 +13,7 @@ import { machineOptions, outputOptions } from "./common_options.ts";
 import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 import { formatCount } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
-import { bytes, group, integer, path } from "./options.ts";
+import { bytes, flag, group, integer, path } from "./options.ts";
 import { askToWrite } from "./permission.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
 import { TrainingReport } from "./train_report.ts";
@@ -48,6 +49,7 @@ export const command = defineCommand({
         help: "memory a step may take; larger batches are cut",
         unset: "no bound",
       }),
+      testEachEpoch: flag({ help: "measure by the test images after each epoch too" }),
       logEvery: integer({ help: "batches between printed losses", default: 3000, min: 1 }),
     }),
     ...machineOptions,
@@ -63,19 +65,16 @@ export const command = defineCommand({
     report.begin(device, reason);
     const model = models[plan.model].create({ classes: plan.dataset.classes.length });
     using weights = initialWeights(device, model, plan.recipe.seed);
+    const { recipe, dataset } = plan, training = pictureTraining(model, dataset, recipe);
+    checkBatches(training.train.size, { batchSize: recipe.batchSize, last: "drop" });
     using trainer = await Trainer.create({
-      device,
-      weights,
-      dataset: plan.dataset,
-      recipe: plan.recipe,
+      ...{ device, weights, recipe, ...training },
+      testEachEpoch: options.testEachEpoch,
       logEvery: options.logEvery,
       maxBytes: options.maxMemory,
       readingMs: context.err.isTerminal ? 100 : 250,
       onProgress: (done, total) => report.compiling(done, total),
     });
-    const { train, test } = plan.dataset, imageSize = model.inputSize;
-    checkBatches(train, { ...plan.recipe, imageSize, last: "drop" });
-    checkBatches(test, { batchSize: 1, imageSize, last: "pad" });
     using folder = await openFolder(plan, root);
     const run = await openRun(plan, trainer, folder, report);
     report.planned(trainer, run.folder.path);
@@ -92,12 +91,12 @@ async function openFolder(
 }
 
 async function openRun(
-  { resume, recipe, dataDir, model }: TrainingPlan,
+  { resume, recipe, dataset, dataDir, model }: TrainingPlan,
   trainer: Trainer,
   folder: RunFolder,
   report: TrainingReport,
 ): Promise<Run> {
-  const { weights, dataset, device: { name: device } } = trainer.options;
+  const { weights, device: { name: device } } = trainer.options;
   // As seen from anywhere: the run may be resumed from another folder.
   const place = dataDir && resolve(dataDir);
   const now = new Date().toISOString(), common = { version, device, recipe, dataDir: place };
@@ -140,6 +139,7 @@ async function trainUntil(interrupt: Interrupt, run: Run, report: TrainingReport
       report.event(event);
       if (await interrupt.check()) return;
     }
+    report.tested(await run.test(interrupt.signal));
   } catch (error) {
     // The signal ended an evaluation: its epoch is trained and not measured.
     if (!interrupt.isRequested || error !== interrupt.signal.reason) throw error;

@@ -1,8 +1,9 @@
 /** What a training run is: the options over the data set's recipe, or over a run's to resume. */
 import { UsageError } from "../core/errors.ts";
-import type { Dataset, Recipe } from "../data/dataset.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { type DatasetName, datasets } from "../data/datasets.ts";
 import { isModelName, type ModelName } from "../models/models.ts";
+import { type Recipe, recipes } from "../train/recipes.ts";
 import { readRunConfig, type RunConfig } from "../train/run.ts";
 import { type Context, optionName } from "./command.ts";
 import { openNamedDataset } from "./open_dataset.ts";
@@ -39,7 +40,7 @@ export async function planTraining(options: PlanOptions, context: Context): Prom
   const name = config ? datasetOf(config, resume.path) : options.dataset ?? standardDataset;
   const dataDir = options.dataDir ?? config?.dataDir, { download } = options;
   const dataset = await openNamedDataset(name, { dataDir, download }, context);
-  const base = config ? { ...config.recipe, model: config.model } : dataset.recipe;
+  const base = config ? { ...config.recipe, model: config.model } : recipes[name];
   const recipe = overrideRecipe(base, options, options.seed);
   if (!isModelName(recipe.model)) {
     throw new UsageError(`Cannot train: there is no model ${recipe.model}`);
@@ -53,8 +54,8 @@ async function openResume(path: string): Promise<NonNullable<TrainingPlan["resum
 
 /** What a run is made of: its state would belong to another run if one of these changed. */
 function refuseFixed(options: PlanOptions, { dataset, model, recipe }: RunConfig): void {
-  const { seed, batchSize, optimizer } = recipe, { resume } = options;
-  const fixed = { dataset, model, seed, batchSize, optimizer, runs: undefined };
+  const { seed, batchSize, optimizer, validation } = recipe, { resume } = options;
+  const fixed = { dataset, model, seed, batchSize, optimizer, validation, runs: undefined };
   for (const key of Object.keys(fixed) as (keyof typeof fixed)[]) {
     if (options[key] === undefined || options[key] === fixed[key]) continue;
     const known = fixed[key] === undefined ? "it stays in its folder" : `it has ${fixed[key]}`;

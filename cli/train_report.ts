@@ -1,8 +1,9 @@
 /** What `train` tells while it works: where, what, how far, and what to do next. */
 import { join, resolve } from "node:path";
 import type { Device } from "../core/device.ts";
+import type { Evaluation } from "../train/evaluator.ts";
 import type { Run } from "../train/run.ts";
-import type { FitEvent, Trainer } from "../train/trainer.ts";
+import type { EpochEvent, FitEvent, Trainer } from "../train/trainer.ts";
 import type { TrainingStep } from "../train/training_step.ts";
 import type { Context } from "./command.ts";
 import type { Word } from "./command_lines.ts";
@@ -29,6 +30,7 @@ const machineKeys: ReadonlySet<string> = new Set(["device", "maxMemory", "logEve
 export class TrainingReport {
   readonly #progress: Progress;
   readonly #start = performance.now();
+  #test?: Evaluation;
   #images = 0;
   #seconds = 0;
 
@@ -43,17 +45,22 @@ export class TrainingReport {
   /** The first lines, before anything slow. */
   begin(device: Device, reason: string): void {
     const { err } = this.context, { dataset, model, recipe } = this.plan;
-    const { train, test, classes } = dataset;
+    const { train, test, validation, classes } = dataset;
     err.line(`${err.paint.bold(fovea)}  ${model} on ${dataset.name}, ${device.name} (${reason})`);
+    const measured = validation ? `, ${formatCount(validation.size)} validation` : "";
     err.line(
-      `data    ${formatCount(train.size)} training and ${formatCount(test.size)} test images ` +
-        `in ${classes.length} classes`,
+      `data    ${formatCount(train.size)} training${measured} and ${formatCount(test.size)} test ` +
+        `images in ${classes.length} classes`,
     );
     err.line(
       `recipe  ${recipe.epochs} epoch${
         recipe.epochs === 1 ? "" : "s"
       }, batch ${recipe.batchSize}, ${recipe.optimizer}, ` +
         `lr ${recipe.lr} ${recipe.schedule}${recipe.flip ? ", flips" : ""}, seed ${recipe.seed}`,
+    );
+    if (validation || recipe.validation === 0) return;
+    err.line(
+      `held    ${formatPercent(recipe.validation)} of the training images, to choose the best by`,
     );
   }
 
@@ -86,21 +93,21 @@ export class TrainingReport {
     const { recipe } = this.plan, { epochs } = recipe, epoch = event.epoch + 1;
     if (event.kind === "step") {
       const done = event.batch * recipe.batchSize, total = event.batches * recipe.batchSize;
-      const { loss, accuracy, imagesPerSecond } = event;
+      const { loss, metrics: { top1: accuracy }, examplesPerSecond: imagesPerSecond } = event;
       this.#progress.update({ done, total, epoch, epochs, loss, accuracy, imagesPerSecond });
     } else if (event.kind === "log") {
       this.#progress.line(
         `[${epoch}, ${`${event.batch}`.padStart(5)}] loss: ${event.loss.toFixed(3)}`,
       );
     } else {
-      this.#images += event.imagesPerSecond * event.seconds;
+      this.#images += event.examplesPerSecond * event.seconds;
       this.#seconds += event.seconds;
       this.#progress.finish(
         `epoch ${`${epoch}`.padStart(`${epochs}`.length)}/${epochs}  loss ${
           formatLoss(event.loss)
         }  ` +
-          `accuracy ${formatPercent(event.accuracy)}  test ${formatPercent(event.test.top1)}  ` +
-          `${formatRate(event.imagesPerSecond)}  ${formatDuration(event.seconds)}`,
+          `accuracy ${formatPercent(event.metrics.top1)}  ${measured(event)}` +
+          `${formatRate(event.examplesPerSecond)}  ${formatDuration(event.seconds)}`,
       );
     }
   }
@@ -110,9 +117,14 @@ export class TrainingReport {
     this.#progress.line(text);
   }
 
+  /** The test images were measured, or had been. */
+  tested(test: Evaluation | undefined): void {
+    this.#test = test;
+  }
+
   /** The last lines: accuracy, where the files are, what to try next. */
   end(run: Run): void {
-    const { err, out } = this.context, test = run.last?.test, { path } = run.folder;
+    const { err, out } = this.context, test = this.#test?.metrics, { path } = run.folder;
     const seconds = (performance.now() - this.#start) / 1000;
     const rate = this.#seconds > 0 ? this.#images / this.#seconds : 0;
     if (test === undefined) err.line("nothing left to train: the run had finished");
@@ -164,4 +176,10 @@ function cutNote({ microBatch, batchSize, hasBatchStatistics }: TrainingStep): s
   return `cut     batches of ${batchSize} into ${
     batchSize / microBatch
   } of ${microBatch}; ${effect}`;
+}
+
+/** What an epoch was measured by, `validation 88.1 %  test 87.9 %  `. */
+function measured({ validation, test }: EpochEvent): string {
+  return Object.entries({ validation, test })
+    .flatMap(([name, e]) => e ? [`${name} ${formatPercent(e.metrics.top1)}  `] : []).join("");
 }

@@ -1,7 +1,7 @@
 /** The options of `train`: what to train on what, and how. */
 import { datasets } from "../data/datasets.ts";
-import type { Recipe } from "../data/dataset.ts";
-import { models } from "../models/models.ts";
+import { isModelName, models } from "../models/models.ts";
+import { preparationAt, type Recipe } from "../train/recipes.ts";
 import { schedules } from "../train/schedule.ts";
 import { choice, flag, group, integer, number, path } from "./options.ts";
 import type { Values } from "./options.ts";
@@ -33,7 +33,15 @@ export const recipeOptions = group("Training", {
   schedule: choice(names(schedules), { help: "course of the learning rate", unset: recipe }),
   momentum: number({ help: "momentum of sgd", unset: recipe, min: 0, max: 1 }),
   weightDecay: number({ help: "weight decay", unset: recipe, min: 0 }),
+  labelSmoothing: number({
+    help: "share of the target spread over all classes",
+    ...{ unset: recipe, min: 0, max: 0.9 },
+  }),
   flip: flag({ help: "mirror half of the training images", unset: recipe }),
+  validation: number({
+    help: "share of the training images to choose the best weights by",
+    ...{ unset: recipe, min: 0, max: 0.9 },
+  }),
 });
 
 /** Values of {@link recipeOptions}. */
@@ -45,11 +53,12 @@ export function overrideRecipe(
   options: RecipeOptions,
   seed: number | undefined,
 ): Recipe {
-  const { model, epochs, batchSize, optimizer, lr, schedule, momentum, weightDecay, flip } =
-    options;
+  const { epochs, batchSize, optimizer, lr, schedule, momentum, weightDecay, flip } = options;
+  const { labelSmoothing, validation } = options, model = options.model ?? base.model;
+  const { height } = isModelName(model) ? models[model].preparation : base.preparation;
   return {
-    ...base,
-    model: model ?? base.model,
+    model,
+    preparation: preparationAt(base.preparation, height),
     epochs: epochs ?? base.epochs,
     batchSize: batchSize ?? base.batchSize,
     optimizer: optimizer ?? base.optimizer,
@@ -59,7 +68,9 @@ export function overrideRecipe(
     // AdamW without decay is Adam: who asks for it gets its own default, not the recipe's.
     weightDecay: weightDecay ??
       (optimizer === "adamw" && base.optimizer !== "adamw" ? 0.01 : base.weightDecay),
+    labelSmoothing: labelSmoothing ?? base.labelSmoothing,
     flip: flip ?? base.flip,
+    validation: validation ?? base.validation,
     seed: seed ?? base.seed,
   };
 }

@@ -67,7 +67,12 @@ export function tensor(
   return applyOne(leafOp, [], { type, role: "constant", label: "constant", data: elements });
 }
 
-const fullOp: MapOp<{ readonly shape: Shape; readonly value: number }> = {
+interface FullAttrs {
+  readonly shape: Shape;
+  readonly value: number;
+}
+
+const fullOp: MapOp<FullAttrs> = {
   kind: "map",
   name: "full",
   infer: (_, attrs) => [f32(attrs.shape)],
@@ -86,8 +91,8 @@ export function full(value: number, shape: Shape = []): Tensor {
 
 /** The value of a literal made by {@link full}, or undefined. */
 export function literalValue(tensor: Tensor): number | undefined {
-  if (tensor.node.op.name !== fullOp.name || tensor.node.inputs.length > 0) return undefined;
-  return (tensor.node.attrs as { value: number }).value;
+  const { op, attrs } = tensor.node;
+  return op === fullOp ? (attrs as FullAttrs).value : undefined;
 }
 
 const reshapeOp: ViewOp<{ readonly shape: Shape }> = {

@@ -1,26 +1,10 @@
 /** CIFAR-10: 50,000 training and 10,000 test images of 32×32 RGB pixels in ten classes. */
 import { DataError, UsageError } from "../core/errors.ts";
 import { cifar10Archive, unpackCifar10 } from "./cifar10_archive.ts";
-import type { Dataset, OpenOptions, Recipe, Split } from "./dataset.ts";
+import type { OpenOptions, PackedDataset } from "./dataset.ts";
 import { downloadFile } from "./download.ts";
 import { fileError, fileSize, readFile } from "./files.ts";
-
-/** The recipe of PyTorch's tutorial "Training a classifier". */
-const recipe: Recipe = {
-  model: "tutorial-cnn",
-  imageSize: 32,
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-  epochs: 2,
-  batchSize: 4,
-  optimizer: "sgd",
-  lr: 0.001,
-  schedule: "constant",
-  momentum: 0.9,
-  weightDecay: 0,
-  flip: false,
-  seed: 0,
-};
+import { type PackedImages, PackedPictures } from "./pictures.ts";
 
 const officialClasses: readonly string[] = [
   "airplane",
@@ -44,7 +28,7 @@ const action = "open cifar10";
 const join = (folder: string, name: string): string => `${folder.replace(/[/\\]+$/, "")}/${name}`;
 
 /** Records of one file into `split` from image `first` on: planes of R, G, B become pixels. */
-async function readBatch(path: string, split: Split, first: number, records: number) {
+async function readBatch(path: string, split: PackedImages, first: number, records: number) {
   const bytes = await readFile(action, path);
   const fail = (fact: string) => new DataError(`Cannot ${action}: ${path} ${fact}`, { file: path });
   if (bytes.length !== records * recordBytes) {
@@ -68,11 +52,11 @@ async function readBatch(path: string, split: Split, first: number, records: num
 async function readSplit(folder: string, names: readonly string[], records: number) {
   const size = names.length * records;
   const images = new Uint8Array(size * 3 * plane), labels = new Int32Array(size);
-  const split: Split = { size, width: side, height: side, channels: 3, images, labels };
+  const split: PackedImages = { width: side, height: side, channels: 3, images, labels };
   for (const [i, name] of names.entries()) {
     await readBatch(join(folder, name), split, i * records, records);
   }
-  return split;
+  return new PackedPictures(split);
 }
 
 /** Class names from `batches.meta.txt`; the official ones where that file was left out. */
@@ -97,12 +81,15 @@ async function readClasses(folder: string): Promise<readonly string[]> {
  * @throws {UsageError} when reading is not permitted
  * @source Krizhevsky 2009, "Learning multiple layers of features from tiny images"
  */
-export async function readCifar10(folder: string, records: number = perFile): Promise<Dataset> {
+export async function readCifar10(
+  folder: string,
+  records: number = perFile,
+): Promise<PackedDataset> {
   const classes = await readClasses(folder);
   const train = await readSplit(folder, trainFiles, records);
   const test = await readSplit(folder, testFiles, records);
   const sourceNote = "CIFAR-10, Alex Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html";
-  return { name: "cifar10", classes, train, test, recipe, sourceNote };
+  return { name: "cifar10", classes, train, test, sourceNote };
 }
 
 async function missingIn(folder: string): Promise<string[]> {
@@ -137,7 +124,7 @@ async function install(dataDir: string, options: OpenOptions): Promise<void> {
  * @throws {UsageError} without `dataDir`, or when a permission is missing
  * @source Krizhevsky 2009, "Learning multiple layers of features from tiny images"
  */
-export async function openCifar10(options: OpenOptions = {}): Promise<Dataset> {
+export async function openCifar10(options: OpenOptions = {}): Promise<PackedDataset> {
   const { dataDir, download = false } = options, { name, folder, url } = cifar10Archive;
   if (dataDir === undefined) {
     const hint = "--data-dir DIR, with --download to fetch the files there";

@@ -1,65 +1,26 @@
-/** What a data set is: its images in memory, its classes, and how to train on it by default. */
+/** What a data set is: its pictures, its classes, and where they come from. It knows no recipe. */
+import type { PackedPictures, Pictures } from "./pictures.ts";
 
-/** Images of one part of a data set, in memory. */
-export interface Split {
-  /** Number of images, n. */
-  readonly size: number;
-  /** Width of every image in pixels. */
-  readonly width: number;
-  /** Height of every image in pixels. */
-  readonly height: number;
-  /** 1 for grey, 3 for RGB. */
-  readonly channels: 1 | 3;
-  /** `[n,h,w,c]`, 0–255, without gaps. */
-  readonly images: Uint8Array<ArrayBuffer>;
-  /** `[n]`, an index into the data set's classes. */
-  readonly labels: Int32Array<ArrayBuffer>;
-}
-
-/** How a data set is trained on when the user says nothing. */
-export interface Recipe {
-  /** Name of the model in the table of models. */
-  readonly model: string;
-  /** Side of the square the model sees, in pixels; smaller images are padded with zeros. */
-  readonly imageSize: number;
-  /** Mean of each of R, G, B on the scale 0–1, subtracted first. */
-  readonly mean: readonly [number, number, number];
-  /** Divisor of each of R, G, B on the scale 0–1. */
-  readonly std: readonly [number, number, number];
-  /** Passes over the training images. */
-  readonly epochs: number;
-  /** Images a step. */
-  readonly batchSize: number;
-  /** Rule by which weights follow their gradients. */
-  readonly optimizer: "sgd" | "adam" | "adamw";
-  /** Learning rate; the highest one where the schedule varies it. */
-  readonly lr: number;
-  /** How the learning rate goes over the steps. */
-  readonly schedule: "constant" | "one-cycle" | "cosine";
-  /** Momentum of SGD; the other optimizers ignore it. */
-  readonly momentum: number;
-  /** L2 penalty (SGD, Adam) or decoupled decay (AdamW). */
-  readonly weightDecay: number;
-  /** Mirror half of the training images left to right, drawn anew each epoch. */
-  readonly flip: boolean;
-  /** Seed of weights, order and flips. */
-  readonly seed: number;
-}
-
-/** A labelled set of images. */
+/** A labelled set of pictures. */
 export interface Dataset {
   /** Name in the table of data sets. */
   readonly name: string;
   /** Names of the classes, by label. */
   readonly classes: readonly string[];
-  /** Images to learn from. */
-  readonly train: Split;
-  /** Images to measure by. */
-  readonly test: Split;
-  /** Default training recipe. */
-  readonly recipe: Recipe;
-  /** Where the images come from and on what terms, in one sentence. */
+  /** Pictures to learn from. */
+  readonly train: Pictures;
+  /** Pictures to choose the best weights by, where the set brings some. */
+  readonly validation?: Pictures;
+  /** Pictures to measure by, once. */
+  readonly test: Pictures;
+  /** Where the pictures come from and on what terms, in one sentence. */
   readonly sourceNote: string;
+}
+
+/** A data set whose pictures are of one size, and in memory. */
+export interface PackedDataset extends Dataset {
+  readonly train: PackedPictures;
+  readonly test: PackedPictures;
 }
 
 /** How far a download is. */

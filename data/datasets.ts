@@ -4,7 +4,8 @@ import type { OpenDataset } from "./dataset.ts";
 import { openFashionMini } from "./fashion_mini.ts";
 import { openFashionMnist, openMnist } from "./idx.ts";
 
-export type { Dataset, OpenDataset, OpenOptions, Progress, Recipe, Split } from "./dataset.ts";
+export { openCifar10, openFashionMini, openFashionMnist, openMnist };
+export type { Dataset, OpenDataset, OpenOptions, PackedDataset, Progress } from "./dataset.ts";
 
 /** Names of the data sets the command line knows. */
 export type DatasetName = "fashion-mini" | "fashion-mnist" | "mnist" | "cifar10";

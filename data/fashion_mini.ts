@@ -1,10 +1,10 @@
 /** fashion-mini: the built-in data set, 10,000 + 2,000 images of Fashion-MNIST. */
 import { DataError, UsageError } from "../core/errors.ts";
 import { decodeImage } from "../wasm/image.ts";
-import type { Dataset, OpenOptions, Recipe, Split } from "./dataset.ts";
-import { fashionClasses, fashionRecipe } from "./idx.ts";
+import type { OpenOptions, PackedDataset } from "./dataset.ts";
+import { fashionClasses } from "./idx.ts";
+import { PackedPictures } from "./pictures.ts";
 
-const recipe: Recipe = { ...fashionRecipe, epochs: 15 };
 const side = 28;
 
 /** One part of the container the images ship in. */
@@ -16,7 +16,7 @@ function section(sheets: WebAssembly.Module, name: string): Uint8Array<ArrayBuff
 }
 
 /** Cuts a sheet into its tiles, left to right, top to bottom. */
-function readSplit(sheets: WebAssembly.Module, name: string): Split {
+function readSplit(sheets: WebAssembly.Module, name: string): PackedPictures {
   const labels = Int32Array.from(section(sheets, `${name}.labels`)), size = labels.length;
   const file = `${name}.png`, sheet = decodeImage(section(sheets, file), { file });
   const columns = Math.floor(sheet.width / side);
@@ -34,7 +34,7 @@ function readSplit(sheets: WebAssembly.Module, name: string): Split {
       for (let x = 0; x < side; x++, from += 4) images[to++] = sheet.data[from];
     }
   }
-  return { size, width: side, height: side, channels: 1, images, labels };
+  return new PackedPictures({ width: side, height: side, channels: 1, images, labels });
 }
 
 /**
@@ -44,7 +44,7 @@ function readSplit(sheets: WebAssembly.Module, name: string): Split {
  * @throws {UsageError} when a folder or a download is asked for
  * @source Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST"
  */
-export async function openFashionMini(options: OpenOptions = {}): Promise<Dataset> {
+export async function openFashionMini(options: OpenOptions = {}): Promise<PackedDataset> {
   if (options.dataDir !== undefined || options.download) {
     const option = options.download ? "--download" : "--data-dir";
     const hint = `leave ${option} out, or choose fashion-mnist`;
@@ -56,7 +56,6 @@ export async function openFashionMini(options: OpenOptions = {}): Promise<Datase
     classes: fashionClasses,
     train: readSplit(sheets, "train"),
     test: readSplit(sheets, "test"),
-    recipe,
     sourceNote: "Fashion-MNIST, Zalando SE 2017, MIT licence, reduced to 10,000 + 2,000 images",
   };
 }

@@ -1,25 +1,9 @@
 /** MNIST and Fashion-MNIST in the IDX format: 60,000 + 10,000 grey images of 28×28 pixels. */
 import { DataError, UsageError } from "../core/errors.ts";
-import type { Dataset, OpenOptions, Recipe, Split } from "./dataset.ts";
+import type { OpenOptions, PackedDataset } from "./dataset.ts";
 import { fileSize, readFile } from "./files.ts";
 import { readIdx } from "./idx_format.ts";
-
-/** Default recipe of Fashion-MNIST, whole or reduced, but for the length. */
-export const fashionRecipe: Recipe = {
-  model: "tutorial-cnn",
-  imageSize: 32,
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-  epochs: 5,
-  batchSize: 64,
-  optimizer: "adam",
-  lr: 0.004,
-  schedule: "one-cycle",
-  momentum: 0.9,
-  weightDecay: 0,
-  flip: true,
-  seed: 0,
-};
+import { PackedPictures } from "./pictures.ts";
 
 /** Classes of Fashion-MNIST. */
 export const fashionClasses: readonly string[] = [
@@ -42,7 +26,6 @@ export const debianFashionMnist = "/usr/share/datasets/fashion-mnist";
 interface IdxSet {
   readonly name: string;
   readonly classes: readonly string[];
-  readonly recipe: Recipe;
   readonly sourceNote: string;
 }
 
@@ -77,18 +60,16 @@ async function readSplit(action: string, folder: string, prefix: string, classes
     const label = labels.array.data[wrong];
     throw fail(labels.path, `has the label ${label} in image ${wrong}, 0 to 9 are wanted`);
   }
-  const split: Split = {
-    size,
+  return new PackedPictures({
     width,
     height,
     channels: 1,
     images: images.array.data,
     labels: Int32Array.from(labels.array.data),
-  };
-  return split;
+  });
 }
 
-async function openIdx(set: IdxSet, folder: string, options: OpenOptions): Promise<Dataset> {
+async function openIdx(set: IdxSet, folder: string, options: OpenOptions): Promise<PackedDataset> {
   const action = `open ${set.name}`;
   if (options.download) {
     const hint = "the four IDX files in --data-dir DIR";
@@ -107,7 +88,7 @@ async function openIdx(set: IdxSet, folder: string, options: OpenOptions): Promi
  * @throws {UsageError} when the set is not installed, or reading is not permitted
  * @source Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST"
  */
-export async function openFashionMnist(options: OpenOptions = {}): Promise<Dataset> {
+export async function openFashionMnist(options: OpenOptions = {}): Promise<PackedDataset> {
   const folder = options.dataDir ?? debianFashionMnist, name = "fashion-mnist";
   const first = `${folder}/train-images-idx3-ubyte.gz`;
   if (options.dataDir === undefined && await fileSize(`open ${name}`, first) === undefined) {
@@ -119,11 +100,7 @@ export async function openFashionMnist(options: OpenOptions = {}): Promise<Datas
   }
   const sourceNote = "Fashion-MNIST, Zalando SE 2017, MIT licence, " +
     "https://github.com/zalandoresearch/fashion-mnist";
-  return openIdx(
-    { name, classes: fashionClasses, recipe: fashionRecipe, sourceNote },
-    folder,
-    options,
-  );
+  return openIdx({ name, classes: fashionClasses, sourceNote }, folder, options);
 }
 
 /**
@@ -133,13 +110,12 @@ export async function openFashionMnist(options: OpenOptions = {}): Promise<Datas
  * @throws {UsageError} without `dataDir`, or when reading is not permitted
  * @source LeCun, Cortes & Burges 1998, "The MNIST database of handwritten digits"
  */
-export async function openMnist(options: OpenOptions = {}): Promise<Dataset> {
+export async function openMnist(options: OpenOptions = {}): Promise<PackedDataset> {
   const name = "mnist", classes = Array.from({ length: 10 }, (_, digit) => String(digit));
   if (options.dataDir === undefined) {
     const hint = "--data-dir DIR with its four IDX files";
     throw new UsageError(`Cannot open ${name}: no folder is given, ${hint} is wanted`, { hint });
   }
-  const recipe: Recipe = { ...fashionRecipe, flip: false };
   const sourceNote = "MNIST, Yann LeCun, Corinna Cortes and Christopher Burges 1998";
-  return await openIdx({ name, classes, recipe, sourceNote }, options.dataDir, options);
+  return await openIdx({ name, classes, sourceNote }, options.dataDir, options);
 }

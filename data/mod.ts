@@ -3,5 +3,20 @@
  * 4.8 MB of built-in images with it.
  */
 export * from "./image.ts";
-export { type Batch, batchCount, batches, type BatchOptions, ignoredLabel } from "./batches.ts";
-export type { Dataset, OpenDataset, OpenOptions, Progress, Recipe, Split } from "./dataset.ts";
+export {
+  type Batch,
+  batchCount,
+  batches,
+  type BatchOptions,
+  type Fields,
+  ignoredLabel,
+  type Source,
+} from "./source.ts";
+export {
+  type Augmentation,
+  holdOut,
+  type PackedImages,
+  PackedPictures,
+  type Pictures,
+} from "./pictures.ts";
+export type { Dataset, OpenDataset, OpenOptions, PackedDataset, Progress } from "./dataset.ts";

@@ -5,8 +5,9 @@
  *     deno run examples/custom_model.ts
  */
 import { BatchNorm2d, Conv2d, fill, initialWeights, type Layer, Linear } from "../mod.ts";
-import { type Model, openDevice, ops, parameter, type Pass, type Tensor, Trainer } from "../mod.ts";
-import { datasets } from "../data/datasets.ts";
+import { type Model, openDevice, ops, parameter, type Pass, type Tensor } from "../mod.ts";
+import { pictureTraining, recipes, Trainer } from "../mod.ts";
+import { openFashionMini } from "../data/datasets.ts";
 
 /** A convolution per channel, then one across channels: Howard et al. 2017, "MobileNets". */
 class Separable implements Layer {
@@ -61,16 +62,23 @@ class SmallNet implements Model {
 }
 
 using device = await openDevice();
-const dataset = await datasets["fashion-mini"]();
-const recipe = { ...dataset.recipe, epochs: 2 };
-using weights = initialWeights(device, new SmallNet(dataset.classes.length), recipe.seed);
+const dataset = await openFashionMini(), net = new SmallNet(dataset.classes.length);
+const { preparation, ...standard } = recipes["fashion-mini"], size = net.inputSize;
+// The net wants the pictures as they are: 28 pixels, without a border.
+const recipe = {
+  ...standard,
+  preparation: { ...preparation, height: size, width: size, share: 1 },
+  epochs: 2,
+};
+using weights = initialWeights(device, net, recipe.seed);
 for (const [path, { shape }] of weights.parameters) console.log(path.padEnd(26), shape.join("×"));
 
-using trainer = await Trainer.create({ device, weights, dataset, recipe });
+const training = pictureTraining(net, dataset, recipe);
+using trainer = await Trainer.create({ device, weights, recipe, ...training });
 for await (const event of trainer.fit()) {
-  if (event.kind !== "epoch") continue;
-  const { epoch, loss, test } = event;
-  console.log(
-    `epoch ${epoch + 1}: loss ${loss.toFixed(3)}, test accuracy ${(100 * test.top1).toFixed(1)} %`,
-  );
+  if (event.kind === "epoch") {
+    console.log(`epoch ${event.epoch + 1}: loss ${event.loss.toFixed(3)}`);
+  }
 }
+const { metrics } = await trainer.test();
+console.log(`test accuracy ${(100 * metrics.top1).toFixed(1)} %`);

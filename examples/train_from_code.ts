@@ -3,35 +3,39 @@
  *
  *     deno run examples/train_from_code.ts
  */
-import { decodeCheckpoint, encodeCheckpoint, initialWeights } from "../mod.ts";
-import { models, openDevice, Predictor, Trainer } from "../mod.ts";
-import { datasets } from "../data/datasets.ts";
+import { decodeCheckpoint, encodeCheckpoint, initialWeights, models, openDevice } from "../mod.ts";
+import { pictureTraining, Predictor, recipes, Trainer } from "../mod.ts";
+import { openFashionMini } from "../data/datasets.ts";
 
 using device = await openDevice();
-const dataset = await datasets["fashion-mini"](), { classes } = dataset;
-const recipe = { ...dataset.recipe, epochs: 2 };
+const dataset = await openFashionMini(), { classes } = dataset;
+// A tenth of the training images is held out, to see after each epoch how good the net is.
+const recipe = { ...recipes["fashion-mini"], epochs: 2, validation: 0.1 };
 const model = models["tutorial-cnn"].create({ classes: classes.length });
 using weights = initialWeights(device, model, recipe.seed);
-using trainer = await Trainer.create({ device, weights, dataset, recipe });
+const training = pictureTraining(model, dataset, recipe);
+using trainer = await Trainer.create({ device, weights, recipe, ...training });
 
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 console.log(`${weights.size} parameters on ${device.name}`);
 for await (const event of trainer.fit()) {
   if (event.kind !== "epoch") continue; // readings on the way come too
-  const percent = (100 * event.test.top1).toFixed(1), rate = Math.round(event.imagesPerSecond);
+  const { epoch, loss, validation, examplesPerSecond } = event;
   console.log(
-    `epoch ${event.epoch + 1}: loss ${
-      event.loss.toFixed(3)
-    }, test accuracy ${percent} %, ${rate} images/s`,
+    `epoch ${epoch + 1}: loss ${loss.toFixed(3)}, ` +
+      `validation accuracy ${percent(validation!.metrics.top1)}, ` +
+      `${Math.round(examplesPerSecond)} images/s`,
   );
 }
+console.log(`test accuracy ${percent((await trainer.test()).metrics.top1)}`);
 
 // The bytes of a model file hold all that is needed to use it; write them, or go on at once.
-const { mean, std } = recipe, { width, height, images, labels } = dataset.test;
-const file = await encodeCheckpoint(weights, { classes, mean, std, contentSize: width });
+const { preparation } = recipe, file = await encodeCheckpoint(weights, { classes, preparation });
 using predictor = await Predictor.create(device, decodeCheckpoint(file, "my model"));
+const { width, height } = dataset.test.packed, grey = dataset.test.image(0);
 const data = new Uint8Array(width * height * 4);
-for (let k = 0; k < data.length; k++) data[k] = k % 4 === 3 ? 255 : images[k >> 2];
-console.log(`the first test image, in truth ${classes[labels[0]]}:`);
-for (const { label, probability } of await predictor.predict({ width, height, data }, 3)) {
-  console.log(`  ${label.padEnd(12)} ${(100 * probability).toFixed(1)} %`);
+for (let k = 0; k < data.length; k++) data[k] = k % 4 === 3 ? 255 : grey[k >> 2];
+console.log(`the first test image, in truth ${classes[dataset.test.labels[0]]}:`);
+for (const { label, probability } of await predictor.predict({ width, height, data }, { top: 3 })) {
+  console.log(`  ${label.padEnd(12)} ${percent(probability)}`);
 }

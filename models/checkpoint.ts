@@ -2,6 +2,7 @@
 import { CheckpointError } from "../core/errors.ts";
 import type { Model } from "./model.ts";
 import { isModelName, models } from "./models.ts";
+import type { Preparation } from "./preparation.ts";
 import { parseSafetensors, type SafeTensors, serializeSafetensors } from "./safetensors.ts";
 import type { SavedWeights, Weights } from "./weights.ts";
 
@@ -21,7 +22,9 @@ export interface Preprocessing {
 }
 
 /** A model file, read and checked, not yet on a device. */
-export interface Checkpoint extends Preprocessing {
+export interface Checkpoint {
+  readonly classes: readonly string[];
+  readonly preparation: Preparation;
   /** The architecture that the file names, without memory. */
   readonly model: Model;
   /** Name of the file, for messages. */
@@ -40,7 +43,7 @@ const format = "fovea/1";
  */
 export async function encodeCheckpoint(
   weights: Weights,
-  preprocessing: Preprocessing,
+  preprocessing: { classes: readonly string[]; preparation: Preparation },
   extra: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   return serializeCheckpoint(weights.model, await weights.save(), preprocessing, extra);
@@ -50,9 +53,11 @@ export async function encodeCheckpoint(
 export function serializeCheckpoint(
   model: Model,
   weights: SavedWeights,
-  preprocessing: Preprocessing,
+  given: { classes: readonly string[]; preparation: Preparation },
   extra: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  const { mean, std, width, share } = given.preparation;
+  const preprocessing = { classes: given.classes, mean, std, contentSize: width * share };
   return serializeSafetensors(weights, {
     ...extra,
     format,
@@ -101,7 +106,16 @@ export function decodeCheckpoint(image: Uint8Array, file: string): Checkpoint {
   if (!Number.isInteger(contentSize) || contentSize < 1 || contentSize > model.inputSize) {
     return fail("content_size", `a whole number from 1 to ${model.inputSize}`);
   }
-  return { model, classes, mean, std, contentSize, file, content };
+  const preparation: Preparation = {
+    ...{
+      height: model.inputSize,
+      width: model.inputSize,
+      fit: "pad",
+      share: contentSize / model.inputSize,
+    },
+    ...{ filter: "bilinear", channels, mean, std },
+  };
+  return { model, classes, preparation, file, content };
 }
 
 function list<T>(text: string | undefined, is: (v: unknown) => v is T): T[] | undefined {

@@ -4,30 +4,40 @@ import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/schedule.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Store } from "../core/store.ts";
-import { blockAlignment, pack, variable } from "../core/structure.ts";
+import { alignBlock, pack, variable } from "../core/structure.ts";
 import { add } from "../ops/pointwise.ts";
 
-/** A few running sums of scalars. */
+/** Running sums of a few tensors, element by element. */
 export class Accumulator implements Disposable {
   readonly store: Store;
   readonly #sums: Tensor;
+  readonly #sizes: readonly number[];
+  readonly #offsets: readonly number[];
 
-  /** @param count number of sums */
-  constructor(device: Device, readonly count: number) {
-    this.#sums = variable([count * blockAlignment], "metric sums");
+  /** @param sizes number of elements of each tensor */
+  constructor(device: Device, sizes: readonly number[]) {
+    let end = 0;
+    this.#sizes = sizes;
+    this.#offsets = sizes.map((size) => {
+      const start = end;
+      end += alignBlock(size);
+      return start;
+    });
+    this.#sums = variable([end], "metric sums");
     this.store = new Store(device, [this.#sums], { label: "metrics" });
   }
 
-  /** The update that adds one scalar to each sum. */
-  update(scalars: readonly Tensor[]): Update {
-    const offsets = scalars.map((_, k) => k * blockAlignment);
-    return [this.#sums, add(this.#sums, pack(scalars, offsets, sizeOf(this.#sums.shape)))];
+  /** The update that adds a tensor to each of the sums. */
+  update(tensors: readonly Tensor[]): Update {
+    return [this.#sums, add(this.#sums, pack(tensors, this.#offsets, sizeOf(this.#sums.shape)))];
   }
 
-  /** The sums as they stand. */
+  /** The sums as they stand, one tensor's elements after the other's. */
   async read(): Promise<number[]> {
     const sums = await this.store.read(this.#sums);
-    return Array.from({ length: this.count }, (_, k) => sums[k * blockAlignment]);
+    return this.#sizes.flatMap((size, k) =>
+      Array.from(sums.subarray(this.#offsets[k], this.#offsets[k] + size))
+    );
   }
 
   /** The sums since the last call; they start again from 0. */
@@ -41,7 +51,10 @@ export class Accumulator implements Disposable {
   /** Overwrites the sums; those not given become 0. */
   set(sums: readonly number[]): void {
     const data = new Float32Array(sizeOf(this.#sums.shape));
-    for (const [k, sum] of sums.entries()) data[k * blockAlignment] = sum;
+    let at = 0;
+    for (const [k, size] of this.#sizes.entries()) {
+      data.set(sums.slice(at, at += size), this.#offsets[k]);
+    }
     this.store.write(this.#sums, data);
   }
 

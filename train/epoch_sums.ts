@@ -7,7 +7,7 @@ import type { StepSums, TrainingStep } from "./training_step.ts";
 /** Steps after which sums move from the device to the host: f32 sums of so many stay exact enough. */
 const foldEvery = 1024;
 
-const none: StepSums = { steps: 0, loss: 0, hits: 0 };
+const none: StepSums = { steps: 0, values: [] };
 
 /** What {@link EpochSums} must remember to go on in another process, bit for bit. */
 export interface EpochProgress {
@@ -98,10 +98,15 @@ export class EpochSums {
   }
 }
 
-function plus(a: StepSums, b: StepSums): StepSums {
-  return { steps: a.steps + b.steps, loss: a.loss + b.loss, hits: a.hits + b.hits };
+/** `a + sign·b`; totals of no step have no numbers yet. */
+function combine(a: StepSums, b: StepSums, sign: 1 | -1): StepSums {
+  const count = Math.max(a.values.length, b.values.length);
+  const values = Array.from(
+    { length: count },
+    (_, k) => (a.values[k] ?? 0) + sign * (b.values[k] ?? 0),
+  );
+  return { steps: a.steps + sign * b.steps, values };
 }
 
-function minus(a: StepSums, b: StepSums): StepSums {
-  return { steps: a.steps - b.steps, loss: a.loss - b.loss, hits: a.hits - b.hits };
-}
+const plus = (a: StepSums, b: StepSums): StepSums => combine(a, b, 1);
+const minus = (a: StepSums, b: StepSums): StepSums => combine(a, b, -1);

@@ -1,38 +1,42 @@
-/** Accuracy and loss of a model over a split, as one replayed plan. */
-import type { Device, Plan } from "../core/device.ts";
-import type { Tensor } from "../core/graph.ts";
+/** The metrics of a task over a source, as one replayed plan. */
+import type { BuildProgress, Device, Plan } from "../core/device.ts";
 import type { Program } from "../core/plan/schedule.ts";
-import { input } from "../core/structure.ts";
-import { batches } from "../data/batches.ts";
-import type { Split } from "../data/dataset.ts";
+import { sizeOf } from "../core/shape.ts";
+import { batches, type Fields, type Source } from "../data/source.ts";
 import { Pass } from "../models/pass.ts";
-import type { Model } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
-import { crossEntropy } from "../ops/cross_entropy.ts";
-import { topKHits } from "../ops/label_rank.ts";
-import { pixels as unpack } from "../ops/pixels.ts";
 import { Accumulator } from "./accumulator.ts";
 import { firstNaN } from "./first_nan.ts";
-import { checkLabels } from "./labels.ts";
-import type { StepOptions } from "./training_step.ts";
+import { feedsOf, means, MetricLayout, type Task, type Totals, type Traced } from "./task.ts";
 import { Turns, unlessAborted } from "./turns.ts";
 
-/** Results over all images of a split. */
+/** Results over all examples of a source. */
 export interface Evaluation {
-  /** Number of images in the split. */
-  readonly images: number;
-  /** Mean cross-entropy over the images, in nats. */
+  /** Number of examples in the source. */
+  readonly size: number;
+  /** Mean loss. */
   readonly loss: number;
-  /** Share of images whose class got the largest logit. */
-  readonly top1: number;
-  /** Share of images whose class is among the five largest logits. */
-  readonly top5: number;
+  /** Mean of each metric of the task. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Sums and counts that the means are made of. */
+  readonly totals: Readonly<Record<string, Totals>>;
+}
+
+/** Options of {@link compileEvaluation}. */
+export interface EvaluationOptions {
+  /**
+   * The most examples a batch (default 250); a deep net gets fewer, so that a batch stays short of a
+   * second on a CPU.
+   */
+  readonly batchSize?: number;
+  /** Told before each kernel is made. */
+  readonly onProgress?: BuildProgress;
 }
 
 /** What {@link Evaluator.run} can be told. */
 export interface RunOptions {
-  /** Told the number of images done after each batch. */
-  readonly onProgress?: (images: number) => void;
+  /** Told the number of examples done after each batch. */
+  readonly onProgress?: (examples: number) => void;
   /** Ends the run early. The event loop gets a turn every 50 ms or batch, so it can be aborted. */
   readonly signal?: AbortSignal;
 }
@@ -49,117 +53,117 @@ const batchesPerReading = 4;
  */
 const batchBytes = 20e6;
 
-/** The forward pass with metrics as a program, and where its images go. */
+const standardBatch = 250;
+
+/** The task as a program that adds up its metrics. */
 interface Measured {
-  readonly program: Program;
-  readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor };
-  readonly logits: Tensor;
+  readonly traced: Traced;
+  readonly layout: MetricLayout;
 }
 
-function measure(
-  model: Model,
-  { batchSize, mean, std }: Pick<StepOptions, "batchSize" | "mean" | "std">,
-  accumulator: Accumulator,
-): Measured {
-  const size = model.inputSize;
-  const pixels = input([batchSize, size, size], "pixels", "u32");
-  const labels = input([batchSize], "labels", "i32");
-  const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-  const logits = model.forward(x, new Pass({ train: false }));
-  const update = accumulator.update([
-    crossEntropy(logits, labels, { reduction: "sum" }),
-    topKHits(logits, labels, 1),
-    topKHits(logits, labels, 5),
-  ]);
-  return { program: { outputs: [], updates: [update] }, inputs: { pixels, labels }, logits };
+function measure(task: Task, batchSize: number): Measured {
+  const traced = task(new Pass({ train: false, batchSize }));
+  return { traced, layout: new MetricLayout(traced) };
 }
 
-/** A compiled forward pass with metrics. */
+/**
+ * Traces and compiles the metrics of a task. The weights must outlive it.
+ *
+ * @param task traced with `pass.train` false; its sums should not count the source's padding
+ * @throws {ShapeError} when the task's tensors do not fit each other
+ * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
+ */
+export async function compileEvaluation(
+  device: Device,
+  weights: Weights,
+  task: Task,
+  { batchSize = standardBatch, onProgress }: EvaluationOptions = {},
+): Promise<Evaluator> {
+  const one = device.estimateBytes({ outputs: measure(task, 1).layout.tensors });
+  // A GPU should compute while the event loop turns, and wants large batches; software ones block.
+  const limit = device.kind === "wasm" ? batchBytes : Infinity;
+  const atOnce = Math.min(batchSize, Math.max(1, Math.floor(limit / one)));
+  const { traced, layout } = measure(task, atOnce);
+  using made = new DisposableStack();
+  const sizes = layout.tensors.map((t) => sizeOf(t.shape));
+  const accumulator = made.use(new Accumulator(device, sizes));
+  const program: Program = { outputs: [], updates: [accumulator.update(layout.tensors)] };
+  const plan = await device.compile(program, {
+    stores: [...weights.stores, accumulator.store],
+    onProgress,
+  });
+  made.move();
+  return new Evaluator(plan, weights, atOnce, traced, layout, accumulator);
+}
+
+/** A compiled evaluation; see {@link compileEvaluation}. */
 export class Evaluator implements Disposable {
+  readonly #layout: MetricLayout;
   readonly #accumulator: Accumulator;
+  readonly #traced: Traced;
 
-  private constructor(
+  /** Made by {@link compileEvaluation}. */
+  constructor(
     /** Forward pass and metrics. */
     readonly plan: Plan,
     /** What is measured; read anew by each run. */
     readonly weights: Weights,
-    /** Images a batch. */
+    /** Examples a batch. */
     readonly batchSize: number,
-    /** Pixels u32 `[n,size,size]` and labels i32 `[n]`. */
-    readonly inputs: { readonly pixels: Tensor; readonly labels: Tensor },
-    /** Logits `[n,classes]`; no output of the plan, which keeps none. */
-    readonly logits: Tensor,
+    traced: Traced,
+    layout: MetricLayout,
     accumulator: Accumulator,
   ) {
+    this.#traced = traced;
+    this.#layout = layout;
     this.#accumulator = accumulator;
   }
 
   /**
-   * Traces and compiles the pass. The weights must outlive it.
+   * Runs over a source; a short last batch is filled up with the source's padding.
    *
-   * @param options `batchSize` is the most images a batch; a deep net gets fewer, so that a batch
-   * stays short of a second on a CPU
-   * @throws {ShapeError} when mean and std do not fit the model's channels
-   * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
-   */
-  static async create(
-    device: Device,
-    weights: Weights,
-    options: Pick<StepOptions, "batchSize" | "mean" | "std" | "onProgress">,
-  ): Promise<Evaluator> {
-    using made = new DisposableStack();
-    const accumulator = made.use(new Accumulator(device, 3));
-    const measured = (batchSize: number): Measured =>
-      measure(weights.model, { ...options, batchSize }, accumulator);
-    const bytesPerImage = device.estimateBytes(measured(1).program);
-    // A GPU should compute while the event loop turns, and wants large batches; software ones block.
-    const limit = device.kind === "wasm" ? batchBytes : Infinity;
-    const atOnce = Math.max(1, Math.floor(limit / bytesPerImage));
-    const batchSize = Math.min(options.batchSize, atOnce);
-    const { program, inputs, logits } = measured(batchSize);
-    const plan = await device.compile(program, {
-      stores: [...weights.stores, accumulator.store],
-      onProgress: options.onProgress,
-    });
-    made.move();
-    return new Evaluator(plan, weights, batchSize, inputs, logits, accumulator);
-  }
-
-  /**
-   * Runs over a split; a short last batch is padded with images that do not count.
-   *
-   * @throws {DataError} when a label is no class of the model
-   * @throws {ShapeError} when the images are larger than the model's
-   * @throws {UsageError} when the split is empty
+   * @throws {DataError} when the task refuses an example
+   * @throws {ShapeError} when a field is missing, or has another number or type of elements
+   * @throws {UsageError} when the source is empty
    * @throws the signal's reason, within a batch of its abort
    */
-  async run(split: Split, options: RunOptions = {}): Promise<Evaluation> {
+  async run(source: Source, options: RunOptions = {}): Promise<Evaluation> {
     const { onProgress, signal } = options, turns = new Turns(signal);
     signal?.throwIfAborted();
-    const { batchSize } = this, { inputSize: imageSize, name, classes } = this.weights.model;
-    checkLabels(`evaluate ${name}`, split.labels, classes);
-    const total = [0, 0, 0];
-    let images = 0, pending = 0, reading = Promise.resolve();
+    const values = new Array<number>(this.#layout.length).fill(0);
+    let examples = 0, count = 0, pending = 0, reading = Promise.resolve();
     const read = async (): Promise<void> => {
       await unlessAborted(reading, signal);
       pending = 0;
-      reading = this.#accumulator.take().then((sums) => sums.forEach((x, k) => total[k] += x));
+      reading = this.#accumulator.take().then((sums) => sums.forEach((x, k) => values[k] += x));
       // What goes wrong is raised where it is waited for, after the next batches.
       reading.catch(() => {});
     };
     // A run that was cut short has left its sums.
     this.#accumulator.set([]);
-    for (const batch of batches(split, { batchSize, imageSize, last: "pad" })) {
-      this.plan.run([[this.inputs.pixels, batch.pixels], [this.inputs.labels, batch.labels]]);
-      images += batch.valid;
-      onProgress?.(images);
+    for await (const batch of this.#batches(source)) {
+      this.plan.run(this.#feeds(batch.fields));
+      count++;
+      examples += batch.valid;
+      onProgress?.(examples);
       if (++pending >= batchesPerReading) await read();
       await turns.give();
     }
     await read();
     await unlessAborted(reading, signal);
-    const [loss, top1, top5] = total.map((sum) => sum / images);
-    return { images, loss, top1, top5 };
+    const totals = this.#layout.named(values, count), { loss, ...metrics } = means(totals);
+    return { size: examples, loss, metrics, totals };
+  }
+
+  #batches(source: Source) {
+    return batches(source, { batchSize: this.batchSize, last: "pad" });
+  }
+
+  #feeds(fields: Fields) {
+    const { inputs, check } = this.#traced;
+    const feeds = feedsOf(this.plan, inputs, fields, "evaluate");
+    check?.("evaluate", fields);
+    return feeds;
   }
 
   /**
@@ -167,11 +171,14 @@ export class Evaluator implements Disposable {
    *
    * @throws {DeviceError} when memory runs out: every step's result is kept
    */
-  async findNaN(split: Split): Promise<string | undefined> {
-    const { batchSize, weights, inputs } = this, imageSize = weights.model.inputSize;
-    const all = batches(split, { batchSize, imageSize, last: "pad" });
-    const feeds = all.map(({ pixels }) => [[inputs.pixels, pixels] as const]);
-    return await firstNaN(weights, this.logits, feeds);
+  async findNaN(source: Source): Promise<string | undefined> {
+    const { outputs = {}, loss } = this.#traced;
+    const output = Object.values(outputs)[0] ?? loss;
+    return await firstNaN(this.weights, output, this.#allFeeds(source));
+  }
+
+  async *#allFeeds(source: Source) {
+    for await (const { fields } of this.#batches(source)) yield this.#feeds(fields);
   }
 
   /** Frees plan and sums. */

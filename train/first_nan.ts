@@ -10,20 +10,23 @@ import type { Weights } from "../models/weights.ts";
  * result holds a NaN; undefined where there is none.
  *
  * @param output result of the pass, such as the logits
- * @param batches inputs of one pass after the other
+ * @param batches inputs of one pass after the other; those that the result does not need are left
+ * out
  * @throws {DeviceError} when memory runs out: every step's result is kept
  */
 export async function firstNaN(
   weights: Weights,
   output: Tensor,
-  batches: Iterable<readonly (readonly [Tensor, Elements])[]>,
+  batches:
+    | Iterable<readonly (readonly [Tensor, Elements])[]>
+    | AsyncIterable<readonly (readonly [Tensor, Elements])[]>,
 ): Promise<string | undefined> {
   const bad = firstNotFinite(await weights.save());
   if (bad !== undefined) return `the tensor ${bad}`;
   const { stores, trainable: { device } } = weights;
   using plan = await device.compile({ outputs: [output] }, { stores, debug: true });
-  for (const inputs of batches) {
-    plan.run(inputs);
+  for await (const inputs of batches) {
+    plan.run(inputs.filter(([t]) => plan.schedule.inputs.includes(t)));
     const step = await plan.firstNaN();
     if (step !== undefined) return `the result of ${step}`;
   }

@@ -1,7 +1,7 @@
 /** Labels are looked at before a step: in a kernel one that is no class could only give NaN. */
 import type { Elements } from "../core/backend.ts";
 import { DataError } from "../core/errors.ts";
-import { ignoredLabel } from "../data/batches.ts";
+import { ignoredLabel } from "../data/source.ts";
 
 /**
  * Refuses labels that are neither a class nor {@link ignoredLabel}.

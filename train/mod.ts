@@ -17,15 +17,37 @@ export {
   schedules,
 } from "./schedule.ts";
 export {
+  means,
+  type PredictionTask,
+  type Sum,
+  type Task,
+  type Totals,
+  type Traced,
+} from "./task.ts";
+export {
+  classification,
+  type ClassificationOptions,
+  type PictureTraining,
+  pictureTraining,
+} from "./classification.ts";
+export {
   chooseMicroBatch,
+  compileStep,
   type StepMetrics,
   type StepOptions,
   type StepSums,
-  TrainingStep,
+  type TrainingStep,
 } from "./training_step.ts";
 export type { EpochProgress } from "./epoch_sums.ts";
-export { type Evaluation, Evaluator, type RunOptions } from "./evaluator.ts";
+export {
+  compileEvaluation,
+  type Evaluation,
+  type EvaluationOptions,
+  type Evaluator,
+  type RunOptions,
+} from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
+export { type Recipe, recipes } from "./recipes.ts";
 export {
   DivergedError,
   type EpochEvent,

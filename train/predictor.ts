@@ -1,14 +1,14 @@
-/** A trained model on pictures: bytes of any size → probabilities by class. */
+/** A trained net on pictures: files of any size → probabilities by class. */
 import type { Device, Plan } from "../core/device.ts";
+import { UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
-import { input } from "../core/structure.ts";
+import type { Image } from "../data/image.ts";
+import { prepareImage, preparePicture } from "../data/preparation.ts";
 import type { Checkpoint } from "../models/checkpoint.ts";
 import { Pass } from "../models/pass.ts";
 import { Weights } from "../models/weights.ts";
-import { pixels as unpack } from "../ops/pixels.ts";
-import { softmax } from "../ops/softmax.ts";
+import { classification } from "./classification.ts";
 import { firstNaN, nanError } from "./first_nan.ts";
-import { type Image, resizeImage } from "../data/image.ts";
 
 /** A class and how likely it is. */
 export interface Guess {
@@ -21,13 +21,13 @@ export interface Guess {
 /** A compiled classifier for single pictures. */
 export class Predictor implements Disposable {
   private constructor(
-    /** The model file: classes and preprocessing. */
+    /** The model file: classes and preparation. */
     readonly checkpoint: Checkpoint,
     /** Its weights on the device. */
     readonly weights: Weights,
     /** Forward pass of one picture. */
     readonly plan: Plan,
-    /** Input of the plan, u32 `[1,size,size]`. */
+    /** Input of the plan, u32 `[1,height,width]`. */
     readonly pixels: Tensor,
     /** Output of the plan, `[1,classes]`. */
     readonly probabilities: Tensor,
@@ -37,36 +37,46 @@ export class Predictor implements Disposable {
    * Loads a model file on a device.
    *
    * @throws {CheckpointError} when its tensors do not fit the model it names
+   * @throws {UsageError} when it names fewer or more classes than the model tells apart
    * @throws {DeviceError} when memory runs out
    */
   static async create(device: Device, checkpoint: Checkpoint): Promise<Predictor> {
-    const { model, mean, std } = checkpoint, size = model.inputSize;
-    const weights = new Weights(device, model);
-    try {
-      weights.load(checkpoint.content, checkpoint.file);
-      const pixels = input([1, size, size], "pixels", "u32");
-      const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
-      const probabilities = softmax(model.forward(x, new Pass({ train: false })));
-      const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
-      return new Predictor(checkpoint, weights, plan, pixels, probabilities);
-    } catch (error) {
-      weights[Symbol.dispose]();
-      throw error;
+    const { model, preparation, classes } = checkpoint;
+    if (classes.length !== model.classes) {
+      throw new UsageError(
+        `Cannot predict with ${checkpoint.file}: it has ${model.classes} outputs, ` +
+          `${classes.length} names of classes are given`,
+      );
     }
+    using made = new DisposableStack();
+    const weights = made.use(new Weights(device, model));
+    weights.load(checkpoint.content, checkpoint.file);
+    const { inputs, outputs } = classification(model, preparation)(new Pass({ train: false }));
+    const { probabilities } = outputs;
+    const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
+    made.move();
+    return new Predictor(checkpoint, weights, plan, inputs.pixels, probabilities);
   }
 
   /**
-   * The `top` likeliest classes of a picture, likeliest first. The picture is resized as a whole,
-   * whatever its proportions.
+   * The `top` likeliest classes of a picture, likeliest first.
    *
+   * @param picture a decoded picture, or all bytes of a file
+   * @param options `top` is the number of classes (default 5), `file` a name for messages
+   * @throws {DataError} when the file cannot be decoded
    * @throws {CheckpointError} when the probabilities are no numbers, naming what is to blame
    * @throws {ShapeError} when the picture has not four bytes for each of its pixels
    * @throws {DeviceError} when the device was lost
    */
-  async predict(image: Image, top = 5): Promise<Guess[]> {
-    const { model: { inputSize }, contentSize = inputSize } = this.checkpoint;
-    const square = padImage(resizeImage(image, contentSize, contentSize), inputSize);
-    const feed = [[this.pixels, square] as const];
+  async predict(
+    picture: Image | Uint8Array,
+    { top = 5, file }: { readonly top?: number; readonly file?: string } = {},
+  ): Promise<Guess[]> {
+    const { preparation, classes } = this.checkpoint;
+    const pixels = picture instanceof Uint8Array
+      ? preparePicture(picture, preparation, { file })
+      : prepareImage(picture, preparation);
+    const feed = [[this.pixels, pixels] as const];
     this.plan.run(feed);
     const probabilities = [...await this.plan.read(this.probabilities)];
     if (!probabilities.every(Number.isFinite)) {
@@ -74,7 +84,7 @@ export class Predictor implements Disposable {
       throw nanError("predict", this.checkpoint.file, cause);
     }
     return probabilities
-      .map((probability, k) => ({ label: this.checkpoint.classes[k], probability }))
+      .map((probability, k) => ({ label: classes[k], probability }))
       .sort((a, b) => b.probability - a.probability)
       .slice(0, top);
   }
@@ -85,18 +95,3 @@ export class Predictor implements Disposable {
     this.weights[Symbol.dispose]();
   }
 }
-
-/** A square picture centred on black, as `u32` pixels. */
-function padImage({ width, data }: Image, size: number): Uint32Array<ArrayBuffer> {
-  // A copy: the pixels of a picture may start at any byte.
-  const pixels = new Uint32Array(new Uint8Array(data).buffer);
-  if (width === size) return pixels;
-  const padded = new Uint32Array(size * size).fill(black), before = (size - width) >> 1;
-  for (let y = 0; y < width; y++) {
-    padded.set(pixels.subarray(y * width, (y + 1) * width), (before + y) * size + before);
-  }
-  return padded;
-}
-
-/** An opaque black pixel. */
-const black = 0xff000000;

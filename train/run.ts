@@ -1,11 +1,12 @@
 /** A run: training that leaves a folder behind and can be resumed from it, bit for bit. */
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
-import type { Recipe } from "../data/dataset.ts";
 import { readFile, syncFolder } from "../data/files.ts";
-import { serializeCheckpoint } from "../models/checkpoint.ts";
+import { decodeCheckpoint, serializeCheckpoint } from "../models/checkpoint.ts";
 import { firstNotFinite } from "../models/finite.ts";
 import type { SavedWeights } from "../models/weights.ts";
+import type { Evaluation } from "./evaluator.ts";
+import type { Recipe } from "./recipes.ts";
 import { runFiles, type RunFolder } from "./run_folder.ts";
 import { appendRow, cutRows, syncRows } from "./run_metrics.ts";
 import { encodeState, restoreState, type Score } from "./state.ts";
@@ -28,18 +29,26 @@ export interface RunConfig {
   readonly parameters: number;
 }
 
+/** How good an evaluation is: of two, the larger one is better. Pictures: the share of hits. */
+const scoreOf = ({ metrics, loss }: Evaluation): number => metrics.top1 ?? -loss;
+
 /** Training with a run folder. */
 export class Run {
   #best: Score | undefined;
   #measured: Score | undefined;
   #last: EpochEvent | undefined;
+  #tested = false;
 
-  private constructor(readonly trainer: Trainer, readonly folder: RunFolder) {}
+  private constructor(
+    readonly trainer: Trainer,
+    readonly folder: RunFolder,
+    readonly config: RunConfig,
+  ) {}
 
   /** Begins a run: from here on its folder holds something to resume. */
   static async begin(trainer: Trainer, folder: RunFolder, config: RunConfig): Promise<Run> {
-    const run = new Run(trainer, folder);
-    await run.#configure(config);
+    const run = new Run(trainer, folder, config);
+    await run.#configure();
     await run.save();
     await folder.publish();
     return run;
@@ -60,13 +69,15 @@ export class Run {
     config: RunConfig,
     onNote: (text: string) => void = () => {},
   ): Promise<Run> {
-    const run = new Run(trainer, folder), file = folder.file("state");
+    const run = new Run(trainer, folder, config), file = folder.file("state");
     const standing = restoreState(trainer, await readFile(`resume ${folder.path}`, file), file);
     run.#best = standing.best;
     run.#measured = standing.last;
+    // Who asks for more epochs gets another best, to be tested anew.
+    run.#tested = (standing.tested ?? false) && trainer.position.epoch >= config.recipe.epochs;
     const note = await cutRows(folder.file("metrics"), standing.metricsBytes);
     if (note !== undefined) onNote(note);
-    await run.#configure(config);
+    await run.#configure();
     await run.#publish(await trainer.options.weights.save());
     return run;
   }
@@ -116,36 +127,64 @@ export class Run {
 
   async #saveMoment(weights: SavedWeights): Promise<void> {
     const metricsBytes = await syncRows(this.folder.file("metrics"));
-    const standing = { best: this.#best, last: this.#measured, metricsBytes };
+    const tested = this.#tested;
+    const standing = { best: this.#best, last: this.#measured, tested, metricsBytes };
     await this.folder.write("state", await encodeState(this.trainer, weights, standing));
     await this.#publish(weights);
   }
 
   async #finishEpoch(event: EpochEvent): Promise<void> {
     const weights = await this.#finiteWeights();
-    const { epoch, loss, accuracy, seconds, imagesPerSecond, test } = event;
-    this.#measured = { epoch, top1: test.top1 };
-    if (test.top1 > (this.#best?.top1 ?? -Infinity)) this.#best = this.#measured;
+    const { epoch, loss, metrics, seconds, examplesPerSecond, validation, test } = event;
+    const value = validation && scoreOf(validation), best = this.#best?.value;
+    this.#measured = { epoch, ...(value === undefined ? {} : { value }) };
+    if (value === undefined || best === undefined || value > best) this.#best = this.#measured;
     await this.#log({
-      kind: "epoch",
-      epoch: epoch + 1,
-      loss,
-      accuracy,
-      test_loss: test.loss,
-      top1: test.top1,
-      top5: test.top5,
-      seconds,
-      images_per_second: imagesPerSecond,
+      ...{ kind: "epoch", epoch: epoch + 1, loss, ...metrics },
+      ...(validation ? { validation: { loss: validation.loss, ...validation.metrics } } : {}),
+      ...(test ? { test: { loss: test.loss, ...test.metrics } } : {}),
+      ...{ seconds, examples_per_second: examplesPerSecond },
     });
     await this.#saveMoment(weights);
+  }
+
+  /**
+   * Measures the weights that the run keeps, the best ones, by the test examples: once, when all
+   * epochs are done. Undefined where there are none, or they were measured before.
+   *
+   * @param signal ends the evaluation early; a resumed run then measures
+   * @throws {DivergedError} when the loss is no finite number
+   * @throws {CheckpointError} when `best.safetensors` is missing or damaged
+   */
+  async test(signal?: AbortSignal): Promise<Evaluation | undefined> {
+    const { trainer } = this, { weights, recipe, test } = trainer.options;
+    if (!test || this.#tested || trainer.position.epoch < recipe.epochs) return undefined;
+    const last = await weights.save(), isBest = this.#best?.epoch === this.#measured?.epoch;
+    if (!isBest) await this.#load("best");
+    try {
+      const result = await trainer.test(signal), { loss, metrics } = result;
+      const epoch = (this.#best?.epoch ?? 0) + 1;
+      await this.#log({ kind: "test", epoch, loss, ...metrics });
+      this.#tested = true;
+      await this.#saveMoment(last);
+      return result;
+    } finally {
+      if (!isBest) await this.#load("last");
+    }
+  }
+
+  async #load(name: "best" | "last"): Promise<void> {
+    const { folder, trainer } = this, file = folder.file(name);
+    const { content } = decodeCheckpoint(await readFile(`test ${folder.path}`, file), file);
+    trainer.options.weights.load(content, file);
   }
 
   async #log(row: Readonly<Record<string, unknown>>): Promise<void> {
     await appendRow(this.folder.file("metrics"), row);
   }
 
-  async #configure(config: RunConfig): Promise<void> {
-    await this.folder.write("config", `${JSON.stringify(config, null, 2)}\n`);
+  async #configure(): Promise<void> {
+    await this.folder.write("config", `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
   /** Writes the files that follow from the state: `last`, and `best` where this moment is. */
@@ -160,12 +199,12 @@ export class Run {
   }
 
   #checkpoint(saved: SavedWeights, isMeasured: boolean): Uint8Array {
-    const { weights: { model }, dataset, recipe } = this.trainer.options;
-    const { epoch, batch } = this.trainer.position, { mean, std } = recipe;
-    const { classes, train } = dataset, contentSize = Math.min(train.width, model.inputSize);
-    return serializeCheckpoint(model, saved, { classes, mean, std, contentSize }, {
-      ...(isMeasured ? { test_accuracy: `${this.#measured?.top1}` } : {}),
-      dataset: dataset.name,
+    const { model } = this.trainer.options.weights, { classes, dataset, recipe } = this.config;
+    const { epoch, batch } = this.trainer.position, { preparation } = recipe;
+    const score = isMeasured ? this.#measured?.value : undefined;
+    return serializeCheckpoint(model, saved, { classes, preparation }, {
+      ...(score === undefined ? {} : { validation_score: `${score}` }),
+      dataset,
       epoch: `${epoch}`,
       batch: `${batch}`,
     });
@@ -181,7 +220,12 @@ export class Run {
 export async function readRunConfig(folder: string): Promise<RunConfig> {
   const file = join(folder, runFiles.config), action = `resume ${folder}`;
   try {
-    return JSON.parse(new TextDecoder().decode(await readFile(action, file))) as RunConfig;
+    const config: unknown = JSON.parse(new TextDecoder().decode(await readFile(action, file)));
+    if (isConfig(config)) return config;
+    throw new UsageError(
+      `Cannot ${action}: ${file} is of another version of Fovea, whose recipes had other fields`,
+      { hint: "begin another run without --resume, or resume it with the version that began it" },
+    );
   } catch (error) {
     // A file that is missing is a DataError, which is a SyntaxError too.
     if (error instanceof SyntaxError) {
@@ -191,4 +235,10 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
     }
     throw error;
   }
+}
+
+/** Whether a configuration is of this version: recipes had no preparation before. */
+function isConfig(value: unknown): value is RunConfig {
+  const recipe = (value as Partial<RunConfig> | null)?.recipe as Partial<Recipe> | undefined;
+  return typeof recipe?.preparation === "object" && typeof recipe.validation === "number";
 }

@@ -14,17 +14,18 @@ import {
 import type { SavedWeights } from "../models/weights.ts";
 import type { EpochProgress } from "./epoch_sums.ts";
 import type { Trainer } from "./trainer.ts";
+import type { StepSums } from "./training_step.ts";
 
-const format = "fovea-state/2";
+const format = "fovea-state/3";
 /** Stands before the names of weights, which are the model's own. */
 const weightPrefix = "model/";
 
-/** Accuracy after an epoch. */
+/** How good the weights were after an epoch. */
 export interface Score {
   /** Number of the epoch, from 0. */
   readonly epoch: number;
-  /** Share of test images whose class got the largest logit. */
-  readonly top1: number;
+  /** On the validation examples, larger is better; without any, every epoch is as good as the last. */
+  readonly value?: number;
 }
 
 /** What a run knows beside its trainer. */
@@ -33,6 +34,8 @@ export interface Standing {
   readonly best?: Score;
   /** The epoch that was measured last. */
   readonly last?: Score;
+  /** Whether the test examples were measured at the end. */
+  readonly tested?: boolean;
   /** Bytes of `metrics.jsonl` that belong to this moment. */
   readonly metricsBytes: number;
 }
@@ -125,14 +128,16 @@ function weightsOf({ tensors, metadata }: SafeTensors): SafeTensors {
 function asProgress(text: string | undefined): EpochProgress | undefined {
   const value = parsed(text) as Partial<EpochProgress> | undefined;
   const sums = [value?.folded, value?.held, value?.logged];
-  const isGood = sums.every((s) => [s?.steps, s?.loss, s?.hits].every(isNumber)) &&
-    isNumber(value?.seconds);
+  const isSums = (s?: StepSums): boolean =>
+    isNumber(s?.steps) && Array.isArray(s?.values) && s.values.every(isNumber);
+  const isGood = sums.every(isSums) && isNumber(value?.seconds);
   return isGood ? value as EpochProgress : undefined;
 }
 
 function asStanding(text: string | undefined): Standing | undefined {
   const value = parsed(text) as Partial<Standing> | undefined;
-  const isScore = (s?: Score): boolean => s === undefined || [s.epoch, s.top1].every(isNumber);
+  const isScore = (s?: Score): boolean =>
+    s === undefined || (isNumber(s.epoch) && (s.value === undefined || isNumber(s.value)));
   const isGood = isScore(value?.best) && isScore(value?.last) && isNumber(value?.metricsBytes);
   return isGood ? value as Standing : undefined;
 }

@@ -1,13 +1,15 @@
 /** The training loop: epochs of steps, readings on the way, an evaluation after each epoch. */
 import type { BuildProgress, Device } from "../core/device.ts";
-import { batchCount, batches } from "../data/batches.ts";
-import type { Dataset, Recipe } from "../data/dataset.ts";
+import { UsageError } from "../core/errors.ts";
+import { batchCount, batches, type Source } from "../data/source.ts";
 import type { Weights } from "../models/weights.ts";
-import { type Evaluation, Evaluator } from "./evaluator.ts";
 import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
-import { adam, adamw, type Optimizer, sgd } from "./optimizer.ts";
-import { schedules } from "./schedule.ts";
-import { chooseMicroBatch, TrainingStep } from "./training_step.ts";
+import { compileEvaluation, type Evaluation, type Evaluator } from "./evaluator.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { optimizerOf, type Recipe } from "./recipes.ts";
+import { type Schedule, schedules } from "./schedule.ts";
+import type { Task } from "./task.ts";
+import { chooseMicroBatch, compileStep, type TrainingStep } from "./training_step.ts";
 
 /** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
 export interface Position {
@@ -27,12 +29,12 @@ export interface StepEvent {
   readonly batch: number;
   /** Batches of the whole epoch. */
   readonly batches: number;
-  /** Mean cross-entropy since the last reading. */
+  /** Mean loss since the last reading. */
   readonly loss: number;
-  /** Share of images since the last reading whose class got the largest logit. */
-  readonly accuracy: number;
+  /** Mean of each of the task's metrics since the last reading. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Since the last reading; the first one includes warming up. */
-  readonly imagesPerSecond: number;
+  readonly examplesPerSecond: number;
   /** Learning rate of the last step. */
   readonly learningRate: number;
 }
@@ -45,7 +47,7 @@ export interface LogEvent {
   readonly epoch: number;
   /** Batches done in this epoch. */
   readonly batch: number;
-  /** Mean cross-entropy since the last event of this kind, or the start of the epoch. */
+  /** Mean loss since the last event of this kind, or the start of the epoch. */
   readonly loss: number;
 }
 
@@ -55,16 +57,18 @@ export interface EpochEvent {
   readonly kind: "epoch";
   /** Number of the finished epoch, from 0. */
   readonly epoch: number;
-  /** Mean cross-entropy of the epoch's steps, while the weights moved. */
+  /** Mean loss of the epoch's steps, while the weights moved. */
   readonly loss: number;
-  /** Share of the epoch's images whose class got the largest logit, while the weights moved. */
-  readonly accuracy: number;
-  /** On the test images, with the weights as they are now. */
-  readonly test: Evaluation;
+  /** Mean of each of the task's metrics over the epoch's steps, while the weights moved. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** On the validation examples, with the weights as they are now. */
+  readonly validation?: Evaluation;
+  /** On the test examples, where they are asked for after each epoch. */
+  readonly test?: Evaluation;
   /** Time the training of the epoch took, evaluation left out. */
   readonly seconds: number;
   /** Training only, evaluation left out. */
-  readonly imagesPerSecond: number;
+  readonly examplesPerSecond: number;
 }
 
 /** What {@link Trainer.fit} yields. */
@@ -76,10 +80,27 @@ export interface TrainerOptions {
   readonly device: Device;
   /** What moves; on the same device, and must outlive the trainer. */
   readonly weights: Weights;
-  /** What to learn from, and to measure by. */
-  readonly dataset: Dataset;
-  /** The data set's recipe, or the user's. */
-  readonly recipe: Recipe;
+  /** What becomes small, and what is measured. */
+  readonly task: Task;
+  /** What to learn from. */
+  readonly train: Source;
+  /** What to measure by after each epoch; none by default. */
+  readonly validation?: Source;
+  /** What to measure by at the end, see {@link Trainer.test}; none by default. */
+  readonly test?: Source;
+  /** Measure by the test examples after each epoch too (default false). */
+  readonly testEachEpoch?: boolean;
+  /** Length, order and optimiser. */
+  readonly recipe: Pick<
+    Recipe,
+    "epochs" | "batchSize" | "optimizer" | "lr" | "schedule" | "momentum" | "weightDecay" | "seed"
+  >;
+  /** An optimiser instead of the recipe's. */
+  readonly optimizer?: Optimizer;
+  /** A course of the learning rate instead of the recipe's. */
+  readonly schedule?: Schedule;
+  /** Scales gradients down so that the norm over all weights stays below this (default: never). */
+  readonly clipNorm?: number;
   /** Batches between {@link LogEvent}s; none by default. */
   readonly logEvery?: number;
   /** Aimed time between readings in milliseconds (default 250). */
@@ -98,53 +119,50 @@ export class DivergedError extends Error {
   override name = "DivergedError";
 }
 
-/** The optimiser a recipe names. */
-export function optimizerOf(recipe: Recipe): Optimizer {
-  const { optimizer, momentum, weightDecay } = recipe;
-  if (optimizer === "sgd") return sgd({ momentum, weightDecay });
-  return optimizer === "adam" ? adam({ weightDecay }) : adamw({ weightDecay });
-}
-
-/** Images that one evaluation batch holds; the last is padded. */
+/** Examples that one evaluation batch holds; the last is padded. */
 const evaluationBatch = 250;
 
-/** Trains a model on a data set. */
+/** Trains a task's weights. */
 export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
   readonly #sums: EpochSums;
+  readonly #schedule: Schedule;
 
   private constructor(
     /** As given. */
     readonly options: TrainerOptions,
     /** The compiled step, with the optimiser's moments. */
     readonly step: TrainingStep,
-    /** The compiled evaluation. */
-    readonly evaluator: Evaluator,
+    /** The compiled evaluation, where there is something to evaluate. */
+    readonly evaluator: Evaluator | undefined,
   ) {
     this.#sums = new EpochSums(step);
+    this.#schedule = options.schedule ?? schedules[options.recipe.schedule];
   }
 
   /**
    * Compiles the training step and the evaluation.
    *
-   * @throws {ShapeError} when the recipe's mean and std do not fit the model's channels
+   * @throws {ShapeError} when the task's tensors do not fit each other
    * @throws {DeviceError} when a batch exceeds what the device can bind, or memory runs out
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { device, weights, recipe, dataset, maxBytes, onProgress, debug } = options;
-    const rule = optimizerOf(recipe);
+    const { device, weights, task, recipe, maxBytes, clipNorm, onProgress, debug } = options;
+    const { batchSize, seed } = recipe, rule = options.optimizer ?? optimizerOf(recipe);
+    const common = { batchSize, clipNorm, seed, onProgress, debug };
     const microBatch = maxBytes === undefined
-      ? recipe.batchSize
-      : chooseMicroBatch(device, weights, rule, recipe, maxBytes);
+      ? batchSize
+      : chooseMicroBatch(device, weights, rule, task, common, maxBytes);
     using made = new DisposableStack();
-    const stepOptions = { ...recipe, microBatch, onProgress, debug };
-    const step = made.use(await TrainingStep.create(device, weights, rule, stepOptions));
+    const step = made.use(
+      await compileStep(device, weights, rule, task, { ...common, microBatch }),
+    );
+    const sizes = [options.validation, options.test].flatMap((s) => s ? [s.size] : []);
     const atOnce = maxBytes === undefined ? evaluationBatch : Math.min(evaluationBatch, microBatch);
-    const evaluator = await Evaluator.create(device, weights, {
-      ...recipe,
-      batchSize: Math.min(atOnce, dataset.test.size),
-      onProgress,
-    });
+    const evaluator = sizes.length === 0 ? undefined : await compileEvaluation(
+      ...[device, weights, task] as const,
+      { batchSize: Math.min(atOnce, Math.max(...sizes)), onProgress },
+    );
     made.move();
     return new Trainer(options, step, evaluator);
   }
@@ -169,7 +187,7 @@ export class Trainer implements Disposable {
 
   /** Steps of an epoch; a last batch that is not full is left out. */
   get batchesPerEpoch(): number {
-    return batchCount(this.options.dataset.train.size, this.options.recipe.batchSize, "drop");
+    return batchCount(this.options.train.size, this.options.recipe.batchSize, "drop");
   }
 
   /** Steps of the whole run. */
@@ -183,77 +201,88 @@ export class Trainer implements Disposable {
    *
    * @param signal stops an evaluation under way: the position is then the end of the epoch, and
    *   the next call evaluates first. Between steps it is for the caller to leave.
-   * @throws {DivergedError} when the loss, of training or of the test images, is no finite number
-   * @throws {ShapeError} when the images are larger than the model's
-   * @throws {UsageError} when the training images do not fill one batch
+   * @throws {DivergedError} when the loss, of training or of an evaluation, is no finite number
+   * @throws {DataError} when the task refuses an example
+   * @throws {UsageError} when the training examples do not fill one batch
    * @throws {DeviceError} when the device was lost
    */
   async *fit(signal?: AbortSignal): AsyncGenerator<FitEvent, void, void> {
-    const { recipe, dataset } = this.options;
+    const { recipe, validation, test, testEachEpoch = false } = this.options;
     while (this.#position.epoch < recipe.epochs) {
       yield* this.#epoch();
-      const { epoch } = this.#position, { steps, loss, hits } = this.#sums.total;
-      const test = await this.evaluator.run(dataset.test, { signal });
-      if (!Number.isFinite(test.loss)) throw this.#diverged("on the test images after", epoch);
-      const { seconds } = this.#sums, images = steps * recipe.batchSize;
+      const { epoch } = this.#position, { loss, metrics } = this.step.meansOf(this.#sums.total);
+      const measured = {
+        validation: validation && await this.#evaluate("validation", validation, signal),
+        test: test && testEachEpoch ? await this.#evaluate("test", test, signal) : undefined,
+      };
+      const { seconds } = this.#sums, examples = this.#sums.total.steps * recipe.batchSize;
       this.#position = { epoch: epoch + 1, batch: 0 };
       this.#sums.restart();
-      yield {
-        kind: "epoch",
-        epoch,
-        loss: loss / steps,
-        accuracy: hits / images,
-        test,
-        seconds,
-        imagesPerSecond: images / seconds,
-      };
+      const examplesPerSecond = examples / seconds;
+      yield { kind: "epoch", epoch, loss, metrics, ...measured, seconds, examplesPerSecond };
     }
   }
 
+  /**
+   * Measures by the test examples, with the weights as they are now.
+   *
+   * @param signal ends the evaluation early
+   * @throws {UsageError} when the trainer was given none
+   * @throws {DivergedError} when the loss is no finite number
+   * @throws the signal's reason, within a batch of its abort
+   */
+  async test(signal?: AbortSignal): Promise<Evaluation> {
+    const { test } = this.options;
+    if (!test) throw new UsageError("Cannot test: the trainer was given no test examples");
+    return await this.#evaluate("test", test, signal);
+  }
+
+  async #evaluate(name: string, source: Source, signal?: AbortSignal): Promise<Evaluation> {
+    const result = await this.evaluator!.run(source, { signal }), { epoch } = this.#position;
+    if (!Number.isFinite(result.loss)) throw this.#diverged(`on the ${name} examples after`, epoch);
+    return result;
+  }
+
   async *#epoch(): AsyncGenerator<StepEvent | LogEvent, void, void> {
-    const { dataset, recipe, logEvery = Infinity, readingMs = 250 } = this.options;
+    const { train, recipe, logEvery = Infinity, readingMs = 250 } = this.options;
     const { epoch, batch: startBatch } = this.#position, total = this.batchesPerEpoch;
     const sums = this.#sums, cadence = new Cadence(readingMs);
-    const order = batches(dataset.train, {
-      ...recipe,
-      imageSize: this.options.weights.model.inputSize,
+    const { batchSize, seed } = recipe;
+    const order = batches(train, {
+      ...{ batchSize, seed, epoch, startBatch },
       last: "drop",
       shuffle: true,
-      epoch,
-      startBatch,
     });
     let batch = startBatch;
-    for (const { pixels, labels } of order) {
+    for await (const { fields } of order) {
       const learningRate = this.#rateAt(epoch * total + batch);
-      this.step.run(pixels, labels, learningRate);
+      this.step.run(fields, learningRate);
       batch++;
       this.#position = { epoch, batch };
       const logs = batch % logEvery === 0;
       if (!cadence.step() && !logs && !sums.isDue(batch) && batch < total) continue;
-      const { steps, loss, hits } = await sums.read(batch, () => cadence.restart());
-      const images = steps * recipe.batchSize;
+      const since = await sums.read(batch, () => cadence.restart());
+      const { steps, loss, metrics } = this.step.meansOf(since);
       if (!Number.isFinite(loss)) throw this.#diverged(`at batch ${batch} of`, epoch);
       if (logs) {
         // Before the reading: who leaves at that one must not lose this one.
-        const logged = sums.log();
-        yield { kind: "log", epoch, batch, loss: logged.loss / logged.steps };
+        yield { kind: "log", epoch, batch, loss: this.step.meansOf(sums.log()).loss };
       }
       yield {
         kind: "step",
         epoch,
         batch,
         batches: total,
-        loss: loss / steps,
-        accuracy: hits / images,
-        imagesPerSecond: images / cadence.seconds,
+        loss,
+        metrics,
+        examplesPerSecond: steps * batchSize / cadence.seconds,
         learningRate,
       };
     }
   }
 
   #rateAt(step: number): number {
-    const { lr, schedule } = this.options.recipe;
-    return lr * schedules[schedule](step, this.totalSteps);
+    return this.options.recipe.lr * this.#schedule(step, this.totalSteps);
   }
 
   #diverged(where: string, epoch: number): DivergedError {
@@ -266,7 +295,7 @@ export class Trainer implements Disposable {
   /** Frees plans, moments and sums; the weights stay. */
   [Symbol.dispose](): void {
     this.step[Symbol.dispose]();
-    this.evaluator[Symbol.dispose]();
+    this.evaluator?.[Symbol.dispose]();
   }
 }
 

@@ -6,7 +6,8 @@ import { models } from "../../models/models.ts";
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
+import { classification } from "../../train/classification.ts";
+import { compileStep } from "../../train/training_step.ts";
 import {
   checkedSteps,
   labels,
@@ -38,14 +39,14 @@ export async function prepareTraining(
 ): Promise<Prepared> {
   const weights = weightsOf(device, model);
   const optimizer = sgd({ momentum: training.momentum });
-  const step = await TrainingStep.create(device, weights, optimizer, {
-    batchSize: batch,
-    mean,
-    std,
-  });
-  const size = pictureSize(model);
+  const size = pictureSize(model),
+    task = classification(weights.model, {
+      ...{ height: size, width: size, fit: "stretch", share: 1, filter: "bilinear" },
+      ...{ channels: 3, mean, std },
+    });
+  const step = await compileStep(device, weights, optimizer, task, { batchSize: batch });
   const images = pixels(batch * size * size), classes = labels(batch, classesOf(model));
-  const run = (rate = 0): void => step.run(images, classes, rate);
+  const run = (rate = 0): void => step.run({ pixels: images, labels: classes }, rate);
   const shared = {
     facts: factsOf(step.plan),
     dispose(): void {

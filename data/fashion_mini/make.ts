@@ -4,13 +4,13 @@
  *
  *     deno run --allow-read --allow-write=data/fashion_mini data/fashion_mini/make.ts
  */
-import type { Split } from "../dataset.ts";
 import { openFashionMnist } from "../idx.ts";
+import type { PackedPictures } from "../pictures.ts";
 import { encodeSmallest } from "./png_sheet.ts";
 import type { GreyImage } from "./png_sheet.ts";
 
 /** Indices of the first `each` images of every class, in the order of the file. */
-function balanced({ labels }: Split, classes: number, each: number): number[] {
+function balanced({ labels }: PackedPictures, classes: number, each: number): number[] {
   const counts = new Array<number>(classes).fill(0), chosen: number[] = [];
   labels.forEach((label, i) => {
     if (counts[label]++ < each) chosen.push(i);
@@ -19,8 +19,8 @@ function balanced({ labels }: Split, classes: number, each: number): number[] {
 }
 
 /** Lays images out as tiles, left to right, top to bottom. */
-function tile(split: Split, indices: readonly number[], columns: number): GreyImage {
-  const { width: w, height: h, images } = split;
+function tile(split: PackedPictures, indices: readonly number[], columns: number): GreyImage {
+  const { width: w, height: h, images } = split.packed;
   const width = columns * w, height = Math.ceil(indices.length / columns) * h;
   const data = new Uint8Array(width * height);
   indices.forEach((index, i) => {

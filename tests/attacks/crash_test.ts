@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Recipe } from "../../data/dataset.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { openDevice } from "../../open_device.ts";
 import { newestBest } from "../../train/newest_run.ts";
+import { type Recipe, recipes } from "../../train/recipes.ts";
 import { RunFolder } from "../../train/run_folder.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { smallDataset } from "../end_to_end/images.ts";
@@ -15,8 +15,9 @@ import { leftovers, session, type Setting } from "../end_to_end/run_sessions.ts"
 import { type Death, DyingFiles } from "./dying_files.ts";
 
 const device = await openDevice("wasm", { threads: 1 });
-const dataset = await smallDataset(64, 32);
-const recipe: Recipe = { ...dataset.recipe, batchSize: 16, epochs: 3, seed: 3 };
+const small = await smallDataset(64, 32);
+const dataset = { ...small, validation: small.test };
+const recipe: Recipe = { ...recipes["fashion-mini"], batchSize: 16, epochs: 3, seed: 3 };
 const setting: Setting = { device, dataset, recipe, make: () => new TutorialCnn({ classes: 10 }) };
 
 async function create(root: string): Promise<RunFolder> {

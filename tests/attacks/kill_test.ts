@@ -11,7 +11,8 @@ import { type Leftovers, leftovers } from "../end_to_end/run_sessions.ts";
 import { runFiles } from "../../train/run_folder.ts";
 
 const isSlow = Deno.args.includes("--slow");
-const recipe = "--epochs 3 --batch-size 500 --seed 5 --device wasm --log-every 7".split(" ");
+const recipe = "--epochs 3 --batch-size 500 --seed 5 --validation 0.1 --device wasm --log-every 7"
+  .split(" ");
 
 /** What the run in a folder left. */
 async function leftIn(run: string): Promise<Leftovers> {

@@ -32,11 +32,16 @@ Deno.test("planes become pixels, files follow each other", async () => {
   const files = syntheticCifar10(3);
   await writeFiles(folder.path, files);
   const { train, test, classes } = await readCifar10(folder.path, 3);
-  assert.deepEqual([train.size, test.size, train.width, train.channels], [15, 3, 32, 3]);
+  assert.deepEqual([train.size, test.size, train.packed.width, train.packed.channels], [
+    15,
+    3,
+    32,
+    3,
+  ]);
   assert.equal(classes[7], "seven");
   assert.deepEqual([...train.labels], [0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]);
   const channel = (split: typeof train, i: number, y: number, x: number, c: number) =>
-    split.images[((i * 32 + y) * 32 + x) * 3 + c];
+    split.packed.images[((i * 32 + y) * 32 + x) * 3 + c];
   for (const [i, y, x, c] of [[0, 0, 0, 0], [4, 31, 2, 1], [14, 31, 31, 2], [9, 17, 30, 0]]) {
     const bytes = files[`data_batch_${Math.floor(i / 3) + 1}.bin`];
     assert.equal(channel(train, i, y, x, c), bytes[(i % 3) * 3073 + 1 + c * 1024 + y * 32 + x]);
@@ -168,9 +173,9 @@ Deno.test("the real data set has the known first image and means", async () => {
   const { train, test, classes } = await openCifar10({ dataDir: folder });
   assert.deepEqual([train.size, test.size, classes[6]], [50_000, 10_000, "frog"]);
   assert.equal(train.labels[0], 6);
-  assert.deepEqual([...train.images.subarray(0, 3)], [59, 62, 63]);
+  assert.deepEqual([...train.packed.images.subarray(0, 3)], [59, 62, 63]);
   const sums = [0, 0, 0];
-  for (let i = 0; i < train.images.length; i++) sums[i % 3] += train.images[i];
+  for (let i = 0; i < train.packed.images.length; i++) sums[i % 3] += train.packed.images[i];
   const means = sums.map((sum) => (sum / (50_000 * 1024) / 255).toFixed(5));
   assert.deepEqual(means, ["0.49140", "0.48216", "0.44653"]);
   for (const { labels } of [train, test]) {

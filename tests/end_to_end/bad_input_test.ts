@@ -14,6 +14,7 @@ import { serializeSafetensors } from "../../models/safetensors.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
+import { squares } from "./classifiers.ts";
 import { pngOf } from "./images.ts";
 import {
   command,
@@ -28,7 +29,7 @@ import {
 const folder = await Deno.makeTempDir({ prefix: "fovea-test-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
-const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], classes: fashionClasses };
+const preprocessing = { preparation: squares(32, 28), classes: fashionClasses };
 
 /** One chunk of a PNG file. */
 function chunk(kind: string, data: Uint8Array): Uint8Array {

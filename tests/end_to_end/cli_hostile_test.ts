@@ -10,12 +10,13 @@ import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
+import { squares } from "./classifiers.ts";
 import { command, type CommandName, deno, lastObject } from "./processes.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "fovea-test-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
-const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const preprocessing = { preparation: squares(32, 28) };
 
 Deno.test("checks: a run folder is made for a run that can begin", async () => {
   const runs = at("unmade");

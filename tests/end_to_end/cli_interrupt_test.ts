@@ -9,6 +9,7 @@ import { models } from "../../models/models.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
+import { squares } from "./classifiers.ts";
 import {
   command,
   commandWords,
@@ -65,8 +66,13 @@ async function deepWeights(file: string): Promise<void> {
   using device = new Device(openWasm());
   const model = models["resnet18-small"].create({ classes: 10 });
   using weights = initialWeights(device, model, 0);
-  const preprocessing = { classes: fashionClasses, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-  await Deno.writeFile(file, await encodeCheckpoint(weights, preprocessing));
+  await Deno.writeFile(
+    file,
+    await encodeCheckpoint(weights, {
+      classes: fashionClasses,
+      preparation: squares(32, 28),
+    }),
+  );
 }
 
 Deno.test({

@@ -58,9 +58,10 @@ Deno.test("train: the run folder holds configuration, metrics, weights and state
   assert.equal(config.parameters, 62_006);
   assert.equal(config.recipe.epochs, 1);
   const rows = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n");
-  assert.equal(rows.length, 1);
-  const { kind, epoch, top1 } = JSON.parse(rows[0]);
-  assert.deepEqual([kind, epoch, top1], ["epoch", 1, summary.test_accuracy]);
+  assert.equal(rows.length, 2);
+  const [trained, tested] = rows.map((row) => JSON.parse(row));
+  assert.deepEqual([trained.kind, trained.epoch, "validation" in trained], ["epoch", 1, false]);
+  assert.deepEqual([tested.kind, tested.epoch, tested.top1], ["test", 1, summary.test_accuracy]);
 });
 
 Deno.test("evaluate: finds in the weights what training measured", async () => {
@@ -122,6 +123,6 @@ Deno.test("train --resume: a run that had ended can be given more epochs", async
   assert.match(err, /resume {2}at batch 0 of epoch 2/);
   assert.equal(lastObject(out).run, copy);
   const rows = (await Deno.readTextFile(join(copy, "metrics.jsonl"))).trimEnd().split("\n");
-  assert.deepEqual(rows.map((row) => JSON.parse(row).epoch), [1, 2]);
+  assert.deepEqual(rows.map((row) => JSON.parse(row).epoch), [1, 1, 2, 2]);
   assert(Number(lastObject(out).test_accuracy) > Number(summary.test_accuracy) - 0.05);
 });

@@ -1,23 +1,17 @@
 /** Real images for the tests: parts of fashion-mini, as data sets and as files. */
-import { batches } from "../../data/batches.ts";
-import type { Batch } from "../../data/batches.ts";
-import type { Dataset, Split } from "../../data/dataset.ts";
+import type { PackedDataset } from "../../data/dataset.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
+import { PackedPictures } from "../../data/pictures.ts";
 import { encodePng } from "../../wasm/image.ts";
+import { type Examples, squares, wholeBatch } from "./classifiers.ts";
 
-/** The images of a split at some places, in that order. */
-export function pick(split: Split, indices: readonly number[]): Split {
-  const bytes = split.width * split.height * split.channels;
-  const images = new Uint8Array(indices.length * bytes);
-  for (const [to, from] of indices.entries()) {
-    images.set(split.images.subarray(from * bytes, (from + 1) * bytes), to * bytes);
-  }
-  const labels = Int32Array.from(indices, (index) => split.labels[index]);
-  return { ...split, size: indices.length, images, labels };
+/** The pictures at some places, in that order. */
+export function pick(pictures: PackedPictures, indices: readonly number[]): PackedPictures {
+  return pictures.subset(Uint32Array.from(indices));
 }
 
 /** fashion-mini's first images, as a data set of its own. */
-export async function smallDataset(train: number, test: number): Promise<Dataset> {
+export async function smallDataset(train: number, test: number): Promise<PackedDataset> {
   const whole = await openFashionMini();
   const first = (n: number): number[] => Array.from({ length: n }, (_, k) => k);
   return {
@@ -27,15 +21,13 @@ export async function smallDataset(train: number, test: number): Promise<Dataset
   };
 }
 
-/** All images of a split as one batch, padded to a square. */
-export function wholeBatch(split: Split, imageSize = 32): Batch {
-  const { value } = batches(split, { batchSize: split.size, imageSize, last: "drop" }).next();
-  if (value === undefined) throw new Error("a split without images");
-  return value;
+/** All pictures as one batch, in the middle of squares. */
+export function batchOf(pictures: PackedPictures, size = 32): Promise<Examples> {
+  return wholeBatch(pictures.source(squares(size, pictures.packed.width)));
 }
 
-/** One image of a split as a PNG file. */
-export function pngOf({ images, width, height, channels }: Split, index: number): Uint8Array {
-  const bytes = width * height * channels;
-  return encodePng({ width, height, data: images.slice(index * bytes, (index + 1) * bytes) });
+/** One picture as a PNG file. */
+export function pngOf(pictures: PackedPictures, index: number): Uint8Array {
+  const { width, height } = pictures.packed;
+  return encodePng({ width, height, data: pictures.image(index).slice() });
 }

@@ -7,16 +7,15 @@ import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openDevice } from "../../open_device.ts";
 import { adam } from "../../train/optimizer.ts";
-import { Evaluator } from "../../train/evaluator.ts";
-import { TrainingStep } from "../../train/training_step.ts";
+import type { TrainingStep } from "../../train/training_step.ts";
 import { tensorModule } from "../../wasm/tensor.ts";
 import { openTestDevices } from "../laws/devices.ts";
+import { classifierEvaluation, classifierStep } from "./classifiers.ts";
 import { TinyNet } from "./tiny_nets.ts";
 
 const isSlow = Deno.args.includes("--slow");
 /** A software adapter takes its time; the slow run asks as much of it as of the CPU. */
 const stepsOn = { wasm: 10_000, webgpu: isSlow ? 10_000 : 2000 } as const;
-const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** All that must not grow. */
 function held(device: Device, step: TrainingStep): Record<string, number> {
@@ -38,13 +37,13 @@ function noise(random: Random, count: number): Uint32Array<ArrayBuffer> {
 
 async function train(device: Device, model: Model, batchSize: number): Promise<void> {
   using weights = initialWeights(device, model, 1);
-  using step = await TrainingStep.create(device, weights, adam(), { batchSize, ...scaling });
-  using evaluator = await Evaluator.create(device, weights, { batchSize, ...scaling });
+  using step = await classifierStep(device, weights, adam(), { batchSize });
+  using evaluator = await classifierEvaluation(device, weights, { batchSize });
   const random = new Random(3, "noise"), { inputSize } = model;
   const labels = Int32Array.from({ length: batchSize }, (_, k) => k % model.classes);
   const run = async (count: number): Promise<void> => {
     for (let k = 1; k <= count; k++) {
-      step.run(noise(random, batchSize * inputSize ** 2), labels, 1e-4);
+      step.run({ pixels: noise(random, batchSize * inputSize ** 2), labels }, 1e-4);
       if (k % 50 === 0) assert(Number.isFinite((await step.metrics()).loss));
     }
   };

@@ -10,11 +10,11 @@ import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { adam } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { assertClose } from "../assert.ts";
 import { temporaryFolder } from "../data/support.ts";
-import { pick, smallDataset, wholeBatch } from "./images.ts";
+import { classifierStep, squares } from "./classifiers.ts";
+import { batchOf, pick, smallDataset } from "./images.ts";
 
 const python = "/usr/bin/python3";
 const checkLoad = fileURLToPath(new URL("../fixtures/tutorial_cnn/check_load.py", import.meta.url));
@@ -39,27 +39,24 @@ Deno.test("PyTorch loads what we save and computes the same logits", { ignore },
   await using folder = await temporaryFolder();
   using device = new Device(openWasm());
   const { train, test, classes } = await smallDataset(64, 200), indices = [0, 7, 50, 123, 199];
-  const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], classes };
+  const preparation = squares(32, 28);
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 5);
   {
     // Trained a little, so that logits are large and no tensor is as it was drawn.
-    using step = await TrainingStep.create(device, weights, adam(), {
-      batchSize: 64,
-      ...preprocessing,
-    });
-    const { pixels, labels } = wholeBatch(train);
-    for (let k = 0; k < 20; k++) step.run(pixels, labels, 0.003);
+    using step = await classifierStep(device, weights, adam(), { batchSize: 64 });
+    const batch = await batchOf(train);
+    for (let k = 0; k < 20; k++) step.run(batch, 0.003);
   }
   const file = join(folder.path, "saved.safetensors");
-  await Deno.writeFile(file, await encodeCheckpoint(weights, preprocessing));
+  await Deno.writeFile(file, await encodeCheckpoint(weights, { classes, preparation }));
 
   const images = input([indices.length, 32, 32], "pixels", "u32");
   const logits = weights.model.forward(
-    unpack(images, { channels: 3, ...preprocessing }),
+    unpack(images, preparation),
     new Pass({ train: false }),
   );
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
-  plan.run([[images, wholeBatch(pick(test, indices)).pixels]]);
+  plan.run([[images, (await batchOf(pick(test, indices))).pixels]]);
   const ours = await plan.read(logits);
 
   const { code, stdout, stderr } = await new Deno.Command(python, {

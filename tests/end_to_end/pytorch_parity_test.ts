@@ -5,18 +5,18 @@
 import assert from "node:assert/strict";
 import type { Device, Elements } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
-import { batches } from "../../data/batches.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
+import { batches } from "../../data/source.ts";
 import { Pass } from "../../models/pass.ts";
 import { parseSafetensors, type SafeTensors, toFloat32 } from "../../models/safetensors.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
-import { pick, wholeBatch } from "./images.ts";
+import { classifierStep, squares } from "./classifiers.ts";
+import { batchOf, pick } from "./images.ts";
 
 /** What `make.py` noted of PyTorch's run. */
 interface Recorded {
@@ -55,14 +55,12 @@ async function retrace(device: Device, frozen?: string): Promise<Ours> {
   const kept = frozen === undefined ? undefined : weights.parameters.get(frozen)!;
   const keptElements = kept && await weights.read(kept);
   const logitsBefore = await logitsOf(device, weights);
-  using step = await TrainingStep.create(device, weights, sgd({ momentum }), {
-    batchSize,
-    ...scaling,
-  });
-  const split = pick(mini.train, recorded.indices.flat()), losses: number[] = [];
-  for (const { pixels, labels } of batches(split, { batchSize, imageSize: 32, last: "drop" })) {
-    assert.deepEqual([...labels], recorded.labels[losses.length]);
-    step.run(pixels, labels, lr);
+  using step = await classifierStep(device, weights, sgd({ momentum }), { batchSize });
+  const pictures = pick(mini.train, recorded.indices.flat()), losses: number[] = [];
+  const source = pictures.source(squares(32, 28));
+  for await (const { fields } of batches(source, { batchSize, last: "drop" })) {
+    assert.deepEqual([...fields.labels], recorded.labels[losses.length]);
+    step.run(fields, lr);
     losses.push((await step.metrics()).loss);
     if (kept && keptElements) weights.write(kept, keptElements);
   }
@@ -72,7 +70,7 @@ async function retrace(device: Device, frozen?: string): Promise<Ours> {
 
 /** Logits of the first four test images. */
 async function logitsOf(device: Device, weights: Weights): Promise<Elements> {
-  const { pixels } = wholeBatch(pick(mini.test, [0, 1, 2, 3]));
+  const { pixels } = await batchOf(pick(mini.test, [0, 1, 2, 3]));
   const images = input([4, 32, 32], "pixels", "u32");
   const x = unpack(images, { channels: 3, ...scaling });
   const logits = weights.model.forward(x, new Pass({ train: false }));

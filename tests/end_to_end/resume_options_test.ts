@@ -31,6 +31,7 @@ Deno.test("resume: options are written to the run, or refused by name", async ()
     ["--model", "resnet18", "it has tutorial-cnn"],
     ["--optimizer", "sgd", "it has adam"],
     ["--batch-size", "4", "it has 2500"],
+    ["--validation", "0.1", "it has 0"],
     ["--runs", "elsewhere", "it stays in its folder"],
   ];
   for (const [option, value, has] of fixed) {
@@ -49,7 +50,10 @@ Deno.test("resume: options are written to the run, or refused by name", async ()
   assert.equal(after.started, before.started);
   assert(Date.parse(`${after.resumed}`) > Date.parse(`${after.started}`));
   const rows = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n");
-  assert.deepEqual(rows.map((row) => JSON.parse(row).epoch), [1, 2]);
+  assert.deepEqual(
+    rows.map((row) => JSON.parse(row)).map(({ kind, epoch }) => `${kind} ${epoch}`),
+    ["epoch 1", "test 1", "epoch 2", "test 2"],
+  );
 });
 
 Deno.test("resume: a run that is being trained is refused, with its process", async () => {
@@ -80,7 +84,7 @@ Deno.test("train: weights that are no numbers end it with 4, and never become th
   await using folder = await temporaryFolder();
   const args = ["--runs", folder.path, "--epochs", "2", "--optimizer", "sgd", "--lr", "1e30"];
   // One step an epoch: its loss was measured before the update that spoils the weights.
-  const { code, err } = await command("train", [...args, "--batch-size", "10000"], {
+  const { code, err } = await command("train", [...args, "--batch-size", "9000", "--validation", "0.1"], {
     writable: folder.path,
   });
   assert.equal(code, 4, err);

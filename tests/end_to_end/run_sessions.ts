@@ -1,9 +1,11 @@
 /** Sessions of a run in one folder, and what they leave in it, for tests of resuming. */
 import type { Device } from "../../core/device.ts";
-import type { Dataset, Recipe } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { Model } from "../../models/model.ts";
 import { parseSafetensors } from "../../models/safetensors.ts";
 import { initialWeights } from "../../models/weights.ts";
+import { pictureTraining } from "../../train/classification.ts";
+import type { Recipe } from "../../train/recipes.ts";
 import { Run, type RunConfig } from "../../train/run.ts";
 import type { RunFolder } from "../../train/run_folder.ts";
 import { type FitEvent, Trainer } from "../../train/trainer.ts";
@@ -45,8 +47,8 @@ export async function session(
   using trainer = await Trainer.create({
     device,
     weights,
-    dataset,
     recipe,
+    ...pictureTraining(weights.model, dataset, recipe),
     readingMs,
     logEvery: 3,
   });
@@ -65,12 +67,15 @@ export async function session(
     : await Run.begin(trainer, folder, config);
   const interrupt = new AbortController();
   try {
+    let hasEnded = true;
     for await (const event of run.train(interrupt.signal)) {
       if (abort?.(event)) interrupt.abort(new Error("interrupted"));
       if (!stop?.(event)) continue;
       await run.save();
+      hasEnded = false;
       break;
     }
+    if (hasEnded) await run.test(interrupt.signal);
   } catch (error) {
     if (error !== interrupt.signal.reason) throw error;
     await run.save();
@@ -101,7 +106,7 @@ export async function leftovers(folder: Pick<RunFolder, "file">): Promise<Leftov
     last: checksum(await Deno.readFile(folder.file("last"))),
     best: checksum(await Deno.readFile(folder.file("best"))),
     rows: rows.map((row) => {
-      const { seconds: _, images_per_second: __, ...rest } = JSON.parse(row);
+      const { seconds: _, examples_per_second: __, ...rest } = JSON.parse(row);
       return rest;
     }),
   };

@@ -7,10 +7,10 @@ import { Pass } from "../../models/pass.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
-import { pick, smallDataset, wholeBatch } from "./images.ts";
+import { classifierStep } from "./classifiers.ts";
+import { batchOf, pick, smallDataset } from "./images.ts";
 import { ResidualNet } from "./tiny_nets.ts";
 
 const devices = await openTestDevices();
@@ -37,10 +37,7 @@ const moved = (from: readonly number[], to: readonly number[]): number[] =>
 devices.test("batch norm: running statistics follow PyTorch's rule", async (device) => {
   const model = new ResidualNet(8), batchSize = 4;
   using weights = initialWeights(device, model, 2);
-  using step = await TrainingStep.create(device, weights, sgd({ momentum: 0.9 }), {
-    batchSize,
-    ...scaling,
-  });
+  using step = await classifierStep(device, weights, sgd({ momentum: 0.9 }), { batchSize });
   const images = input([batchSize, 8, 8], "pixels", "u32");
   const x = unpack(images, { channels: 3, ...scaling });
   const { taps } = model.tapped(x, new Pass({ train: true }));
@@ -55,7 +52,7 @@ devices.test("batch norm: running statistics follow PyTorch's rule", async (devi
   );
   for (let k = 0; k < 3; k++) {
     const indices = Array.from({ length: batchSize }, (_, i) => k * batchSize + i);
-    const { pixels: large, labels } = wholeBatch(pick(train, indices)), pixels = shrunk(large);
+    const { pixels: large, labels } = await batchOf(pick(train, indices)), pixels = shrunk(large);
     // The weights of this moment decide the batch's statistics; the step then moves them.
     plan.run([[images, pixels]]);
     for (const [name, tap] of taps) {
@@ -63,7 +60,7 @@ devices.test("batch norm: running statistics follow PyTorch's rule", async (devi
       const old = expected.get(name)!;
       expected.set(name, { mean: moved(old.mean, mean), variance: moved(old.variance, variance) });
     }
-    step.run(pixels, labels, 0.05);
+    step.run({ pixels, labels }, 0.05);
     for (const [name, { running_mean, running_var }] of Object.entries(all)) {
       const { mean, variance } = expected.get(name)!, tolerance = { rtol: 1e-5, atol: 1e-6 };
       assertClose(await weights.read(running_mean), mean, { ...tolerance, what: `${name} mean` });
@@ -76,14 +73,11 @@ devices.test("batch norm: a residual net learns a batch", async (device) => {
   const model = new ResidualNet();
   assert(model.bn1 instanceof BatchNorm2d);
   using weights = initialWeights(device, model, 2);
-  using step = await TrainingStep.create(device, weights, sgd({ momentum: 0.9 }), {
-    batchSize: 16,
-    ...scaling,
-  });
-  const { pixels, labels } = wholeBatch(pick(train, [...Array(16).keys()]));
+  using step = await classifierStep(device, weights, sgd({ momentum: 0.9 }), { batchSize: 16 });
+  const { pixels, labels } = await batchOf(pick(train, [...Array(16).keys()]));
   const losses: number[] = [];
   for (let k = 0; k < 12; k++) {
-    step.run(pixels, labels, 0.05);
+    step.run({ pixels, labels }, 0.05);
     losses.push((await step.metrics()).loss);
   }
   assert(losses.at(-1)! < 0.6 * losses[0], `losses ${losses.map((l) => l.toFixed(2)).join(" ")}`);

@@ -6,8 +6,8 @@ import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openDevice } from "../../open_device.ts";
 import { adam } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { tensorModule } from "../../wasm/tensor.ts";
+import { classifierStep } from "./classifiers.ts";
 import { ResidualNet } from "./tiny_nets.ts";
 import { bitsOf } from "./weights.ts";
 
@@ -26,16 +26,13 @@ async function train(model: Model, threads: number): Promise<Map<string, string>
   using device = await openDevice("wasm", { threads });
   const batchSize = 64, count = batchSize * model.inputSize ** 2;
   using weights = initialWeights(device, model, 1);
-  using step = await TrainingStep.create(device, weights, adam(), {
-    batchSize,
-    mean: [0.5, 0.5, 0.5],
-    std: [0.5, 0.5, 0.5],
-  });
+  using step = await classifierStep(device, weights, adam(), { batchSize });
   await joined(threads - 1);
   const random = new Random(3, "noise");
   const labels = Int32Array.from({ length: batchSize }, (_, k) => k % 10);
   for (let k = 0; k < 100; k++) {
-    step.run(Uint32Array.from({ length: count }, () => random.word()), labels, 0.002);
+    const pixels = Uint32Array.from({ length: count }, () => random.word());
+    step.run({ pixels, labels }, 0.002);
   }
   return await bitsOf(weights);
 }

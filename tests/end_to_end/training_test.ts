@@ -1,32 +1,34 @@
 /** Training as a whole: it learns, it repeats itself bit for bit, and it says when it diverges. */
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
-import type { Dataset, Recipe } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { adam } from "../../train/optimizer.ts";
+import { pictureTraining } from "../../train/classification.ts";
+import { type Recipe, recipes } from "../../train/recipes.ts";
 import { DivergedError, type FitEvent, Trainer } from "../../train/trainer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { openTestDevices } from "../laws/devices.ts";
-import { pick, smallDataset, wholeBatch } from "./images.ts";
+import { classifierStep } from "./classifiers.ts";
+import { batchOf, pick, smallDataset } from "./images.ts";
 import { bitsOf } from "./weights.ts";
 
 const devices = await openTestDevices();
 const dataset = await smallDataset(256, 64);
-const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const standard: Recipe = recipes["fashion-mini"];
 
 devices.test("training: eight images are learnt by heart", async (device) => {
-  const { pixels, labels } = wholeBatch(pick(dataset.train, [0, 1, 2, 3, 4, 5, 6, 7]));
-  assert(new Set(labels).size > 3, "images of several classes");
+  const batch = await batchOf(pick(dataset.train, [0, 1, 2, 3, 4, 5, 6, 7]));
+  assert(new Set(batch.labels).size > 3, "images of several classes");
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 1);
-  using step = await TrainingStep.create(device, weights, adam(), { batchSize: 8, ...scaling });
-  let loss = Infinity, accuracy = 0;
+  using step = await classifierStep(device, weights, adam(), { batchSize: 8 });
+  let loss = Infinity, top1 = 0;
   for (let k = 0; k < 30 && loss >= 0.01; k++) {
-    for (let i = 0; i < 10; i++) step.run(pixels, labels, 0.002);
-    ({ loss, accuracy } = await step.metrics());
+    for (let i = 0; i < 10; i++) step.run(batch, 0.002);
+    ({ loss, metrics: { top1 } } = await step.metrics());
   }
   assert(loss < 0.01, `the loss is ${loss} after ${step.steps} steps`);
-  assert.equal(accuracy, 1);
+  assert.equal(top1, 1);
 });
 
 /** Trains from the seed of a recipe to its end. */
@@ -36,14 +38,17 @@ async function fit(
   recipe: Recipe,
 ): Promise<{ readonly bits: Map<string, string>; readonly events: readonly FitEvent[] }> {
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), recipe.seed);
-  using trainer = await Trainer.create({ device, weights, dataset: data, recipe });
+  const training = pictureTraining(weights.model, data, recipe);
+  using trainer = await Trainer.create({
+    ...{ device, weights, recipe, ...training, testEachEpoch: true },
+  });
   const events = await Array.fromAsync(trainer.fit());
   return { bits: await bitsOf(weights), events };
 }
 
 devices.test("training: the seed decides every bit of the weights", async (device) => {
   const data = { ...dataset, train: pick(dataset.train, [...Array(64).keys()]) };
-  const recipe: Recipe = { ...dataset.recipe, batchSize: 16, epochs: 2 };
+  const recipe: Recipe = { ...standard, batchSize: 16, epochs: 2 };
   const first = await fit(device, data, recipe), second = await fit(device, data, recipe);
   assert.deepEqual(first.bits, second.bits);
   const other = await fit(device, data, { ...recipe, seed: 1 });
@@ -53,13 +58,14 @@ devices.test("training: the seed decides every bit of the weights", async (devic
 const wasm = devices.all.find(({ kind }) => kind === "wasm")!;
 
 Deno.test("training: epochs are announced with an evaluation of all test images", async () => {
-  const { events } = await fit(wasm, dataset, { ...dataset.recipe, batchSize: 32, epochs: 3 });
+  const { events } = await fit(wasm, dataset, { ...standard, batchSize: 32, epochs: 3 });
   const epochs = events.filter((event) => event.kind === "epoch");
   assert.deepEqual(epochs.map(({ epoch }) => epoch), [0, 1, 2]);
-  for (const { test, imagesPerSecond } of epochs) {
-    assert.equal(test.images, 64);
-    assert(test.top1 >= 0 && test.top1 <= test.top5 && test.top5 <= 1);
-    assert(imagesPerSecond > 0);
+  for (const { test, examplesPerSecond } of epochs) {
+    const { top1, top5 } = test!.metrics;
+    assert.equal(test!.size, 64);
+    assert(top1 >= 0 && top1 <= top5 && top5 <= 1);
+    assert(examplesPerSecond > 0);
   }
   assert(epochs[2].loss < epochs[0].loss);
   const steps = events.filter((event) => event.kind === "step");
@@ -67,7 +73,7 @@ Deno.test("training: epochs are announced with an evaluation of all test images"
 });
 
 Deno.test("training: a loss that is no number any more ends it", async () => {
-  const recipe: Recipe = { ...dataset.recipe, optimizer: "sgd", schedule: "constant", lr: 1e20 };
+  const recipe: Recipe = { ...standard, optimizer: "sgd", schedule: "constant", lr: 1e20 };
   await assert.rejects(fit(wasm, dataset, recipe), (error) => {
     assert(error instanceof DivergedError);
     assert.match(

@@ -10,9 +10,9 @@ import { parseSafetensors, type SafeTensors, toFloat32 } from "../../models/safe
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
+import { classifierStep } from "../end_to_end/classifiers.ts";
 import { ResidualNet } from "./residual_net.ts";
 
 /** What `make.py` noted of PyTorch's run. */
@@ -69,10 +69,11 @@ async function retrace(device: Device): Promise<Ours> {
   weights.load(initial);
   const logitsBefore = await evaluate(device, weights);
   const rule = sgd({ momentum, weightDecay });
-  using step = await TrainingStep.create(device, weights, rule, { batchSize, ...scaling });
+  using step = await classifierStep(device, weights, rule, { batchSize });
   const losses: number[] = [];
   for (const [k, images] of recorded.images.entries()) {
-    step.run(pixelsOf(images), Int32Array.from(recorded.labels[k]), lr);
+    const labels = Int32Array.from(recorded.labels[k]);
+    step.run({ pixels: pixelsOf(images), labels }, lr);
     losses.push((await step.metrics()).loss);
   }
   const logitsAfter = await evaluate(device, weights);

@@ -2,19 +2,18 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
 import { CheckpointError } from "../../core/errors.ts";
-import { decodeCheckpoint, encodeCheckpoint, type Preprocessing } from "../../models/checkpoint.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
-import { Evaluator } from "../../train/evaluator.ts";
 import { Predictor } from "../../train/predictor.ts";
+import { classifierEvaluation, squares } from "../end_to_end/classifiers.ts";
 import { smallDataset } from "../end_to_end/images.ts";
 import { openTestDevices } from "../laws/devices.ts";
 
 const devices = await openTestDevices();
-const { test } = await smallDataset(1, 8);
+const test = (await smallDataset(1, 8)).test.source(squares(32, 28));
 const classes = Array.from({ length: 10 }, (_, k) => `class ${k}`);
-const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-const preprocessing: Preprocessing = { classes, ...scaling };
+const preprocessing = { classes, preparation: squares(32) };
 const grey = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 4).fill(200) };
 
 /** First weights in which one tensor is filled with a value. */
@@ -52,7 +51,7 @@ devices.test("NaN: a prediction that overflows names the layer", async (device) 
 
 devices.test("NaN: an evaluation says what is to blame", async (device) => {
   using weights = withFilled(device, "fc2.weight", NaN);
-  const evaluator = await Evaluator.create(device, weights, { batchSize: 8, ...scaling });
+  const evaluator = await classifierEvaluation(device, weights, { batchSize: 8 });
   using _evaluator = evaluator;
   assert(!Number.isFinite((await evaluator.run(test)).loss));
   assert.equal(await evaluator.findNaN(test), "the tensor fc2.weight");

@@ -13,11 +13,10 @@ import type { Step } from "../../core/plan/steps.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../models/checkpoint.ts";
 import { initialWeights, Weights } from "../../models/weights.ts";
 import { adamw } from "../../train/optimizer.ts";
-import { Evaluator } from "../../train/evaluator.ts";
 import { Predictor } from "../../train/predictor.ts";
-import { TrainingStep } from "../../train/training_step.ts";
 import { models } from "../../models/models.ts";
 import { openWasm } from "../../wasm/backend.ts";
+import { classifierEvaluation, classifierStep, squares } from "../end_to_end/classifiers.ts";
 import { ResidualNet } from "../models/residual_net.ts";
 
 /** The CPU backend with room for so many pieces of memory and no more. */
@@ -89,7 +88,7 @@ async function withLittleRoom(
   }
 }
 
-const options = { batchSize: 8, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const options = { batchSize: 8 };
 
 Deno.test("out of memory: weights", async () => {
   await withLittleRoom((device) => new Weights(device, new ResidualNet()));
@@ -99,7 +98,7 @@ Deno.test("out of memory: weights", async () => {
 Deno.test("out of memory: a training step", async () => {
   let weights: Weights | undefined;
   await withLittleRoom(
-    (device) => TrainingStep.create(device, weights!, adamw(), options),
+    (device) => classifierStep(device, weights!, adamw(), options),
     (device) => weights = new Weights(device, new ResidualNet()),
   );
 });
@@ -107,7 +106,7 @@ Deno.test("out of memory: a training step", async () => {
 Deno.test("out of memory: an evaluator", async () => {
   let weights: Weights | undefined;
   await withLittleRoom(
-    (device) => Evaluator.create(device, weights!, options),
+    (device) => classifierEvaluation(device, weights!, options),
     (device) => weights = new Weights(device, new ResidualNet()),
   );
 });
@@ -115,7 +114,9 @@ Deno.test("out of memory: an evaluator", async () => {
 Deno.test("out of memory: a predictor", async () => {
   using device = new Device(openWasm({ threads: 1 }));
   using weights = initialWeights(device, models["tutorial-cnn"].create({ classes: 2 }), 1);
-  const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-  const image = await encodeCheckpoint(weights, { classes: ["a", "b"], ...scaling });
+  const image = await encodeCheckpoint(weights, {
+    classes: ["a", "b"],
+    preparation: squares(32),
+  });
   await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(image, "x")));
 });

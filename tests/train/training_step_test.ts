@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
 import { Random } from "../../core/rng.ts";
+import { PackedPictures } from "../../data/pictures.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
 import { adam, sgd } from "../../train/optimizer.ts";
-import { Evaluator } from "../../train/evaluator.ts";
-import { type StepOptions, TrainingStep } from "../../train/training_step.ts";
+import type { StepOptions } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
+import { classifierEvaluation, classifierStep, squares } from "../end_to_end/classifiers.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { ResidualNet } from "../models/residual_net.ts";
 
@@ -14,7 +15,7 @@ const devices = await openTestDevices();
 const batchSize = 8, random = new Random(1, "pictures");
 const pixels = Uint32Array.from({ length: batchSize * 12 * 12 }, () => random.word());
 const labels = Int32Array.from({ length: batchSize }, (_, k) => k % 5);
-const options = { batchSize, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const options = { batchSize };
 
 /** All trained elements, one after the other. */
 async function trained(weights: Weights): Promise<number[]> {
@@ -27,9 +28,9 @@ async function trained(weights: Weights): Promise<number[]> {
 /** By how much one step of plain SGD with rate 1 moves each weight: the gradient used. */
 async function gradientOf(device: Device, more: Partial<StepOptions> = {}): Promise<number[]> {
   using weights = initialWeights(device, new ResidualNet(), 1);
-  using step = await TrainingStep.create(device, weights, sgd(), { ...options, ...more });
+  using step = await classifierStep(device, weights, sgd(), { ...options, ...more });
   const before = await trained(weights);
-  step.run(pixels, labels, 1);
+  step.run({ pixels, labels }, 1);
   return (await trained(weights)).map((w, k) => before[k] - w);
 }
 
@@ -46,14 +47,14 @@ devices.test("training step: gradients above the norm are scaled down to it", as
 Deno.test("training step: metrics are means since the last reading", async () => {
   const [device] = devices.all;
   using weights = initialWeights(device, new ResidualNet(), 1);
-  using step = await TrainingStep.create(device, weights, sgd(), options);
+  using step = await classifierStep(device, weights, sgd(), options);
   const losses: number[] = [];
   // A rate of 0 keeps the weights, so that every step has the same loss.
   for (const count of [1, 3, 2]) {
-    for (let k = 0; k < count; k++) step.run(pixels, labels, 0);
-    const { steps, loss, accuracy } = await step.metrics();
+    for (let k = 0; k < count; k++) step.run({ pixels, labels }, 0);
+    const { steps, loss, metrics: { top1 } } = await step.metrics();
     assert.equal(steps, count);
-    assert(Number.isInteger(accuracy * batchSize), `${accuracy}`);
+    assert(Number.isInteger(top1 * batchSize), `${top1}`);
     losses.push(loss);
   }
   assertClose(losses, Array(3).fill(losses[0]), { rtol: 1e-6, what: "the mean loss" });
@@ -64,11 +65,11 @@ Deno.test("training step: metrics are means since the last reading", async () =>
 Deno.test("training step: a label that is no class is refused, an ignored one is not", async () => {
   const [device] = devices.all;
   using weights = initialWeights(device, new ResidualNet(), 1);
-  using step = await TrainingStep.create(device, weights, sgd(), options);
-  step.run(pixels, labels.with(2, -100), 1);
+  using step = await classifierStep(device, weights, sgd(), options);
+  step.run({ pixels, labels: labels.with(2, -100) }, 1);
   const before = await trained(weights);
   for (const label of [-1, 5, 2 ** 31 - 1, -101]) {
-    assert.throws(() => step.run(pixels, labels.with(6, label), 1), {
+    assert.throws(() => step.run({ pixels, labels: labels.with(6, label) }, 1), {
       name: "DataError",
       message: `Cannot take step 2: the label of image 6 is ${label}, ` +
         "0 to 4 is wanted, or -100 for an image that does not count",
@@ -79,27 +80,26 @@ Deno.test("training step: a label that is no class is refused, an ignored one is
   assert(steps === 1 && Number.isFinite(loss));
 });
 
-Deno.test("evaluator: a label that is no class is refused before the first batch", async () => {
+Deno.test("evaluator: a label that is no class is refused, and the next run is right", async () => {
   const [device] = devices.all;
   using weights = initialWeights(device, new ResidualNet(), 1);
-  using evaluator = await Evaluator.create(device, weights, { ...options, batchSize: 2 });
-  const split = {
-    ...{ size: 4, width: 12, height: 12, channels: 1 as const, images: new Uint8Array(4 * 144) },
-    labels: Int32Array.of(0, 4, 1, 2),
-  };
-  const { loss } = await evaluator.run(split);
-  await assert.rejects(evaluator.run({ ...split, labels: split.labels.with(3, 5) }), {
+  using evaluator = await classifierEvaluation(device, weights, { batchSize: 2 });
+  const packed = { width: 12, height: 12, channels: 1, images: new Uint8Array(4 * 144) } as const;
+  const labelled = (...labels: number[]) =>
+    new PackedPictures({ ...packed, labels: Int32Array.from(labels) }).source(squares(12));
+  const { loss } = await evaluator.run(labelled(0, 4, 1, 2));
+  await assert.rejects(evaluator.run(labelled(0, 4, 1, 5)), {
     name: "DataError",
-    message: "Cannot evaluate residual: the label of image 3 is 5, " +
+    message: "Cannot evaluate: the label of image 1 is 5, " +
       "0 to 4 is wanted, or -100 for an image that does not count",
   });
-  assert.equal((await evaluator.run(split)).loss, loss);
+  assert.equal((await evaluator.run(labelled(0, 4, 1, 2))).loss, loss);
 });
 
 Deno.test("training step: weights and statistics are updated by one kernel per block", async () => {
   const [device] = devices.all;
   using weights = initialWeights(device, new ResidualNet(), 1);
-  using step = await TrainingStep.create(device, weights, adam(), options);
+  using step = await classifierStep(device, weights, adam(), options);
   const { steps, buffers } = step.plan.schedule;
   const stores = new Set(buffers.flatMap((b, k) => b.kind === "store" ? [k] : []));
   const writers = steps.filter((s) =>

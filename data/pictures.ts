@@ -1,0 +1,153 @@
+/** Labelled pictures: what a data set of pictures is made of, before a net's size is known. */
+import { DataError, UsageError } from "../core/errors.ts";
+import { Random } from "../core/rng.ts";
+import type { Preparation } from "../models/preparation.ts";
+import { preparePacked } from "./preparation.ts";
+import { type Fields, ignoredLabel, type Source } from "./source.ts";
+
+/** What is drawn at random for a picture of the training set. */
+export interface Augmentation {
+  /** Mirror half of the pictures left to right, drawn anew each epoch (default false). */
+  readonly flip?: boolean;
+  /** Seed of what is drawn (default 0). */
+  readonly seed?: number;
+}
+
+/** Labelled pictures, wherever they are. */
+export interface Pictures {
+  /** Number of pictures. */
+  readonly size: number;
+  /** Class of each, an index into the data set's classes. */
+  readonly labels: Int32Array<ArrayBuffer>;
+  /** The pictures as a net wants them: `pixels` u32 and `labels` i32. */
+  source(preparation: Preparation, augmentation?: Augmentation): Source;
+  /** Some of the pictures, in this order. */
+  subset(indices: Uint32Array): Pictures;
+}
+
+/** What {@link PackedPictures} is made of. */
+export interface PackedImages {
+  /** Width of every picture in pixels. */
+  readonly width: number;
+  /** Height of every picture in pixels. */
+  readonly height: number;
+  /** 1 for grey, 3 for RGB. */
+  readonly channels: 1 | 3;
+  /** `[n,h,w,c]`, 0–255, without gaps. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** `[n]`, an index into the data set's classes. */
+  readonly labels: Int32Array<ArrayBuffer>;
+}
+
+/** An opaque black pixel: zeros in R, G and B. */
+const black = 0xff000000;
+
+/** Whether each picture is mirrored (1) in an epoch: a pure function of seed, epoch and index. */
+export function epochFlips(n: number, seed: number, epoch: number): Uint8Array<ArrayBuffer> {
+  const random = new Random(seed, "flip", epoch), flips = new Uint8Array(n);
+  for (let i = 0; i < n; i++) flips[i] = random.word() & 1;
+  return flips;
+}
+
+/** Pictures of one size in memory. */
+export class PackedPictures implements Pictures {
+  /** Number of pictures. */
+  readonly size: number;
+  /** Class of each. */
+  readonly labels: Int32Array<ArrayBuffer>;
+  /** Where each lies among the images, if not all are meant in their order. */
+  readonly #chosen?: Uint32Array;
+
+  /**
+   * Takes pictures over without a copy.
+   *
+   * @param packed the pictures
+   * @param chosen which of them are meant, by their place among the images (default: all)
+   * @throws {DataError} when the bytes are not those of as many pictures as there are labels
+   */
+  constructor(readonly packed: PackedImages, chosen?: Uint32Array) {
+    const { width, height, channels, images, labels } = packed;
+    const wanted = width * height * channels * labels.length;
+    if (images.length !== wanted) {
+      throw new DataError(
+        `Cannot use ${labels.length} pictures of ${width}×${height}×${channels}: ` +
+          `they have ${images.length} bytes, ${wanted} are wanted`,
+      );
+    }
+    this.#chosen = chosen;
+    this.labels = chosen ? Int32Array.from(chosen, (at) => labels[at]) : labels;
+    this.size = this.labels.length;
+  }
+
+  /** Some of the pictures, in this order; the images stay where they are. */
+  subset(indices: Uint32Array): PackedPictures {
+    const chosen = this.#chosen;
+    return new PackedPictures(this.packed, chosen ? indices.map((k) => chosen[k]) : indices);
+  }
+
+  /** One picture, `[h,w,c]`. */
+  image(index: number): Uint8Array<ArrayBuffer> {
+    const { width, height, channels, images } = this.packed, bytes = width * height * channels;
+    const at = this.#chosen?.[index] ?? index;
+    return images.subarray(at * bytes, (at + 1) * bytes);
+  }
+
+  /** The pictures as a net wants them: `pixels` u32 `[n,height,width]` and `labels` i32 `[n]`. */
+  source(preparation: Preparation, { flip = false, seed = 0 }: Augmentation = {}): Source {
+    let flips: { readonly epoch: number; readonly of: Uint8Array } | undefined;
+    const flipsOf = (epoch: number): Uint8Array => {
+      if (flips?.epoch !== epoch) flips = { epoch, of: epochFlips(this.size, seed, epoch) };
+      return flips.of;
+    };
+    return {
+      size: this.size,
+      padding: { pixels: black, labels: ignoredLabel },
+      batch: (indices, epoch) =>
+        Promise.resolve(this.#batch(indices, preparation, flip ? flipsOf(epoch) : undefined)),
+    };
+  }
+
+  #batch(indices: Uint32Array, preparation: Preparation, flips?: Uint8Array): Fields {
+    const { width, height, channels } = this.packed, bytes = width * height * channels;
+    const count = indices.length, images = new Uint8Array(count * bytes);
+    for (const [slot, index] of indices.entries()) images.set(this.image(index), slot * bytes);
+    const mirrored = flips && Uint8Array.from(indices, (index) => flips[index]);
+    return {
+      pixels: preparePacked(images, { width, height, channels, count }, preparation, {
+        flips: mirrored,
+      }),
+      labels: Int32Array.from(indices, (index) => this.labels[index]),
+    };
+  }
+}
+
+/**
+ * A fixed part of labelled pictures that is kept from training: of each class the same share, drawn
+ * by a seed that is nobody's choice, so every run measures by the same pictures.
+ *
+ * @param share of each class, from 0 to below 1; rounded to whole pictures
+ * @throws {UsageError} when the share is out of range
+ */
+export function holdOut(
+  pictures: Pictures,
+  share: number,
+): { readonly rest: Pictures; readonly held?: Pictures } {
+  if (!(share >= 0 && share < 1)) {
+    throw new UsageError(`Cannot hold out a share of ${share}, 0 to below 1 is wanted`);
+  }
+  const byClass = new Map<number, number[]>();
+  pictures.labels.forEach((label, k) => {
+    const own = byClass.get(label);
+    if (own) own.push(k);
+    else byClass.set(label, [k]);
+  });
+  const held = new Uint8Array(pictures.size);
+  for (const [label, own] of byClass) {
+    const order = new Random(0, "validation", label).permutation(own.length);
+    for (const k of order.subarray(0, Math.round(own.length * share))) held[own[k]] = 1;
+  }
+  const where = (side: number): Uint32Array =>
+    Uint32Array.from(held.keys().filter((k) => held[k] === side));
+  if (!held.includes(1)) return { rest: pictures };
+  return { rest: pictures.subset(where(0)), held: pictures.subset(where(1)) };
+}

@@ -1,0 +1,150 @@
+/**
+ * A task: one traced function for training, evaluation and prediction alike. The step, micro-batches,
+ * clipping, statistics, schedules, replay and resume know no task; a task knows none of them.
+ */
+import type { Elements, Plan } from "../core/device.ts";
+import { ShapeError } from "../core/errors.ts";
+import type { Tensor } from "../core/graph.ts";
+import { sameShape, show, sizeOf } from "../core/shape.ts";
+import type { Fields } from "../data/source.ts";
+import type { Pass } from "../models/pass.ts";
+
+/** A metric as a sum over what it counts: the mean is one over the other. */
+export interface Sum {
+  /** Sum over this batch, of any shape: one number a class, say. */
+  readonly total: Tensor;
+  /** How much it is a sum of: a number a batch, or what the batch says, of the total's shape. */
+  readonly count: number | Tensor;
+}
+
+/** What a task makes of a pass. */
+export interface Traced {
+  /** What it is fed, by the names of the source's fields; the first axis is the batch. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** What training makes small: a scalar, the mean over the batch. */
+  readonly loss: Tensor;
+  /**
+   * Metrics by name. One called `loss` stands for what is reported as the loss; without it that is
+   * the mean of the batches' losses.
+   */
+  readonly sums?: Readonly<Record<string, Sum>>;
+  /** Results by name, for prediction. */
+  readonly outputs?: Readonly<Record<string, Tensor>>;
+  /**
+   * Asked on the host before the device is given a batch.
+   *
+   * @param action what cannot be done with it, such as `take step 7`
+   * @throws {DataError} for what no kernel could refuse, such as a label that is no class
+   */
+  check?(action: string, fields: Fields): void;
+}
+
+/** Traces inputs, loss and metrics for a batch of `pass.batchSize` examples. */
+export type Task = (pass: Pass) => Traced;
+
+/** Traces results for a batch, from the inputs that they need. */
+export type PredictionTask = (pass: Pass) => Required<Pick<Traced, "inputs" | "outputs">>;
+
+/**
+ * What a plan is fed of a batch: inputs that nothing depends on are left out.
+ *
+ * @throws {ShapeError} when a field is missing
+ */
+export function feedsOf(
+  plan: Plan,
+  inputs: Traced["inputs"],
+  fields: Fields,
+  action: string,
+): (readonly [Tensor, Elements])[] {
+  const needed = Object.entries(inputs).filter(([, t]) => plan.schedule.inputs.includes(t));
+  const missing = needed.find(([name]) => !Object.hasOwn(fields, name));
+  if (missing) {
+    const found = Object.keys(fields).join(", ") || "nothing";
+    throw new ShapeError(`Cannot ${action}: the batch has ${found}, ${missing[0]} is wanted`);
+  }
+  return needed.map(([name, t]) => [t, fields[name]]);
+}
+
+/** Totals of one metric, read from the device. */
+export interface Totals {
+  /** Sums, one number for each element of {@link Sum.total}. */
+  readonly total: Float64Array;
+  /** What they are sums of; as many numbers, or one for all. */
+  readonly count: Float64Array;
+}
+
+/** A metric as it lies among the numbers that leave the device. */
+interface Slot {
+  readonly name: string;
+  readonly size: number;
+  /** Counted on the host, this much a batch; else the counts follow the totals. */
+  readonly perBatch?: number;
+  readonly counts: number;
+}
+
+/** Which numbers a traced task adds up on the device, and what they mean. */
+export class MetricLayout {
+  readonly #slots: readonly Slot[];
+  /** The tensors whose elements are added up, batch by batch. */
+  readonly tensors: readonly Tensor[];
+
+  /** @throws {ShapeError} when a count has another shape than its total */
+  constructor({ loss, sums = {} }: Traced) {
+    const all: readonly [string, Sum][] = Object.entries({
+      loss: { total: loss, count: 1 },
+      ...sums,
+    });
+    this.#slots = all.map(([name, { total, count }]) => {
+      const size = sizeOf(total.shape);
+      if (typeof count === "number") return { name, size, perBatch: count, counts: 0 };
+      if (!sameShape(count.shape, total.shape)) {
+        throw new ShapeError(
+          `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
+            `${show(count.shape)}, the same shape is wanted`,
+        );
+      }
+      return { name, size, counts: size };
+    });
+    this.tensors = all.flatMap(([, { total, count }]) =>
+      typeof count === "number" ? [total] : [total, count]
+    );
+  }
+
+  /** How many numbers there are. */
+  get length(): number {
+    return this.#slots.reduce((n, { size, counts }) => n + size + counts, 0);
+  }
+
+  /**
+   * Totals by name.
+   *
+   * @param values the numbers, in the order of {@link tensors}
+   * @param batches how many batches they are sums over
+   */
+  named(values: readonly number[], batches: number): Readonly<Record<string, Totals>> {
+    let at = 0;
+    const take = (n: number): Float64Array => Float64Array.from(values.slice(at, at += n));
+    return Object.fromEntries(
+      this.#slots.map(({ name, size, perBatch, counts }) => {
+        const total = take(size);
+        const count = perBatch === undefined ? take(counts) : Float64Array.of(perBatch * batches);
+        return [name, { total, count }];
+      }),
+    );
+  }
+}
+
+/**
+ * The mean of each metric: sum over count, and over its elements where it has several (those that
+ * counted nothing left out).
+ */
+export function means(
+  totals: Readonly<Record<string, Totals>>,
+): Readonly<Record<string, number>> {
+  const mean = ({ total, count }: Totals): number => {
+    const shares = Array.from(total, (sum, k) => sum / (count[k] ?? count[0]))
+      .filter((_, k) => (count[k] ?? count[0]) !== 0);
+    return shares.length === 0 ? NaN : shares.reduce((a, b) => a + b) / shares.length;
+  };
+  return Object.fromEntries(Object.entries(totals).map(([name, t]) => [name, mean(t)]));
+}
