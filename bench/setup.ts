@@ -9,45 +9,10 @@
  *
  * Safe to run again: what is there already is left alone.
  */
+import { installDebian, run, works } from "../tools/debian.ts";
 import { newestTorch, systemPython, venv, venvPython } from "./venv.ts";
 
 const debian = ["python3-torch", "libopenblas0-pthread"];
-
-/** Runs a command with its output shown; false where it fails or does not exist. */
-async function run(command: string, ...args: string[]): Promise<boolean> {
-  console.error(`$ ${command} ${args.join(" ")}`);
-  try {
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const child = new Deno.Command(command, { args, env, stdin: "null" }).spawn();
-    return (await child.status).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** Whether a command succeeds, without a word. */
-async function works(command: string, ...args: string[]): Promise<boolean> {
-  try {
-    const quiet = { stdin: "null", stdout: "null", stderr: "null" } as const;
-    return (await new Deno.Command(command, { args, ...quiet }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-async function installDebian(): Promise<boolean> {
-  if (await works("dpkg-query", "-W", ...debian)) return true;
-  if (!await works("apt-get", "--version")) return false;
-  const asRoot = Deno.uid() === 0 ? [] : ["sudo"];
-  const apt = (...args: string[]): Promise<boolean> => {
-    const [command, ...rest] = [...asRoot, "apt-get", ...args];
-    return run(command, ...rest);
-  };
-  await apt("update", "-qq");
-  return await apt("install", "-y", "-qq", "--no-install-recommends", ...debian);
-}
 
 async function installNewest(): Promise<boolean> {
   const wanted = newestTorch.split("==")[1];
@@ -61,7 +26,7 @@ async function installNewest(): Promise<boolean> {
 }
 
 const steps = [
-  ["Debian's PyTorch with OpenBLAS", installDebian],
+  ["Debian's PyTorch with OpenBLAS", () => installDebian(...debian)],
   [newestTorch, installNewest],
 ] as const;
 

@@ -1,6 +1,7 @@
 /** From whatever was thrown to one paragraph, a hint and an exit code. */
 
 import { CheckpointError, DataError, DeviceError, ShapeError, UsageError } from "../core/errors.ts";
+import { optionName } from "./command.ts";
 import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 import type { CommandLines } from "./command_lines.ts";
 import { isOfPaths, missingPermission, rerunLine } from "./permission.ts";
@@ -24,6 +25,8 @@ export interface Failing {
   readonly permissions: readonly string[];
   /** Prints the command to run instead. */
   readonly lines: CommandLines;
+  /** Keys of its options: what the library calls `dataDir` is typed as `--data-dir`. */
+  readonly options?: readonly string[];
 }
 
 /**
@@ -36,7 +39,13 @@ export function failureOf(thrown: unknown, failing: Failing): Failure | undefine
   const failure = permissionFailure(error, failing) ?? knownFailure(error) ??
     systemFailure(error, failing.name) ?? internalFailure(error);
   const { code, message, hint } = failure;
-  return { code, message: oneParagraph(message), hint: hint && oneParagraph(hint) };
+  const told = (text: string): string => oneParagraph(asTyped(text, failing.options ?? []));
+  return { code, message: told(message), hint: hint && told(hint) };
+}
+
+/** The library names its options in backquotes; here they are named as they are typed. */
+function asTyped(text: string, options: readonly string[]): string {
+  return text.replace(/`(\w+)`/g, (name, key) => options.includes(key) ? optionName(key) : name);
 }
 
 /** The first error, where leaving a `using` block raised a second one. */

@@ -51,11 +51,12 @@ export async function runCommand(
 /** Tells of an error, and says which code the process ends with. */
 export function tell(
   error: unknown,
-  { name, permissions }: Pick<AnyCommand, "name" | "permissions">,
+  command: Pick<AnyCommand, "name" | "permissions"> & Partial<Pick<AnyCommand, "options">>,
   surroundings: Surroundings,
 ): ExitCode {
   const { args, out, err } = surroundings, lines = new CommandLines(surroundings);
-  const failure = failureOf(error, { name, permissions, lines });
+  const { name, permissions } = command, options = Object.keys(command.options ?? {});
+  const failure = failureOf(error, { name, permissions, lines, options });
   if (failure === undefined) return exitCodes.failed;
   const { message, hint, code } = failure;
   try {

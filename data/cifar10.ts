@@ -127,7 +127,7 @@ async function install(dataDir: string, options: OpenOptions): Promise<void> {
 export async function openCifar10(options: OpenOptions = {}): Promise<PackedDataset> {
   const { dataDir, download = false } = options, { name, folder, url } = cifar10Archive;
   if (dataDir === undefined) {
-    const hint = "--data-dir DIR, with --download to fetch the files there";
+    const hint = "`dataDir`, a folder with its files, or with `download` one to fetch them to";
     throw new UsageError(`Cannot ${action}: no folder is given, ${hint} is wanted`, { hint });
   }
   const nested = join(dataDir, folder);
@@ -143,7 +143,7 @@ export async function openCifar10(options: OpenOptions = {}): Promise<PackedData
   const file = join(found, (found === nested ? missingNested : missing)[0]);
   const archive = join(dataDir, name);
   const remedy = await fileSize(action, archive) === undefined
-    ? `add --download, or unpack ${url} into ${dataDir}`
-    : `add --download once to unpack ${archive}, which is there`;
+    ? `add \`download\`, or unpack ${url} into ${dataDir}`
+    : `add \`download\` once to unpack ${archive}, which is there`;
   throw new DataError(`Cannot ${action}: ${file} does not exist; ${remedy}`, { file });
 }

@@ -46,7 +46,7 @@ function readSplit(sheets: WebAssembly.Module, name: string): PackedPictures {
  */
 export async function openFashionMini(options: OpenOptions = {}): Promise<PackedDataset> {
   if (options.dataDir !== undefined || options.download) {
-    const option = options.download ? "--download" : "--data-dir";
+    const option = options.download ? "`download`" : "`dataDir`";
     const hint = `leave ${option} out, or choose fashion-mnist`;
     throw new UsageError(`Cannot open fashion-mini: it is built in; ${hint}`, { hint });
   }

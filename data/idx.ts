@@ -72,7 +72,7 @@ async function readSplit(action: string, folder: string, prefix: string, classes
 async function openIdx(set: IdxSet, folder: string, options: OpenOptions): Promise<PackedDataset> {
   const action = `open ${set.name}`;
   if (options.download) {
-    const hint = "the four IDX files in --data-dir DIR";
+    const hint = "the four IDX files in the folder `dataDir`";
     throw new UsageError(`Cannot ${action}: it has no download, ${hint} are wanted`, { hint });
   }
   const train = await readSplit(action, folder, "train", set.classes.length);
@@ -93,7 +93,7 @@ export async function openFashionMnist(options: OpenOptions = {}): Promise<Packe
   const first = `${folder}/train-images-idx3-ubyte.gz`;
   if (options.dataDir === undefined && await fileSize(`open ${name}`, first) === undefined) {
     const hint =
-      "--data-dir DIR with its four IDX files, or Debian's package dataset-fashion-mnist";
+      "`dataDir`, a folder with its four IDX files, or Debian's package dataset-fashion-mnist";
     const message = `Cannot open ${name}: no folder is given and ${first} does not exist, ` +
       `${hint} is wanted`;
     throw new UsageError(message, { hint });
@@ -113,7 +113,7 @@ export async function openFashionMnist(options: OpenOptions = {}): Promise<Packe
 export async function openMnist(options: OpenOptions = {}): Promise<PackedDataset> {
   const name = "mnist", classes = Array.from({ length: 10 }, (_, digit) => String(digit));
   if (options.dataDir === undefined) {
-    const hint = "--data-dir DIR with its four IDX files";
+    const hint = "`dataDir`, a folder with its four IDX files";
     throw new UsageError(`Cannot open ${name}: no folder is given, ${hint} is wanted`, { hint });
   }
   const sourceNote = "MNIST, Yann LeCun, Corinna Cortes and Christopher Burges 1998";

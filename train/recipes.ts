@@ -68,6 +68,7 @@ const fashion: Recipe = {
   lr: 0.004,
   schedule: "one-cycle",
   flip: true,
+  validation: 0.1,
 };
 
 /** Recipes by the name of the data set. */

@@ -224,7 +224,7 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
     if (isConfig(config)) return config;
     throw new UsageError(
       `Cannot ${action}: ${file} is of another version of Fovea, whose recipes had other fields`,
-      { hint: "begin another run without --resume, or resume it with the version that began it" },
+      { hint: "begin another run, or resume it with the version that began it" },
     );
   } catch (error) {
     // A file that is missing is a DataError, which is a SyntaxError too.

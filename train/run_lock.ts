@@ -91,6 +91,6 @@ async function takenError(folder: string, path: string): Promise<UsageError> {
   const owner = /^\d+\n$/.test(text) ? `process ${text.trim()}` : "another process";
   return new UsageError(
     `Cannot train in ${folder}: ${owner} is training in it, a run of its own is wanted`,
-    { hint: "wait for it to end, or begin another run without --resume" },
+    { hint: "wait for it to end, or begin another run" },
   );
 }

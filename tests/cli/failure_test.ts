@@ -3,7 +3,7 @@ import { CommandLines } from "../../cli/command_lines.ts";
 import { failureOf } from "../../cli/failure.ts";
 import { missingPermission, rerunLine } from "../../cli/permission.ts";
 import { versionComplaint } from "../../cli/version.ts";
-import { DataError } from "../../core/errors.ts";
+import { DataError, UsageError } from "../../core/errors.ts";
 
 const url = "https://example.com/fovea/cli/predict.ts";
 const lines = new CommandLines({ url, args: ["it's.png"] }, "/usr/bin/deno");
@@ -36,6 +36,14 @@ Deno.test("failure: the system's refusal of a file is 2, no flag is offered", ()
 });
 
 Deno.test("failure: what is not an Error is told, a reader that left is not", () => {
+  const named = new UsageError("Cannot open x: `dataDir` is not given, `other` neither", {
+    hint: "give `dataDir`",
+  });
+  const { message, hint } = failureOf(named, { ...failing, options: ["dataDir"] })!;
+  assert.deepEqual([message, hint], [
+    "Cannot open x: --data-dir is not given, `other` neither",
+    "give --data-dir",
+  ]);
   assert.equal(failureOf("a text", failing)?.message, "internal error: a text");
   assert.equal(failureOf(undefined, failing)?.message, "internal error: undefined");
   assert.equal(failureOf(new Deno.errors.BrokenPipe("x"), failing), undefined);

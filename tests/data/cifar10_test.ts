@@ -74,7 +74,7 @@ Deno.test("class names may be missing, the images may not", async () => {
   assert.equal((await readCifar10(folder.path, 1)).classes[6], "frog");
   await Deno.remove(`${folder.path}/data_batch_2.bin`);
   const open = openCifar10({ dataDir: folder.path });
-  await refused(open, /data_batch_2\.bin/, /does not exist; add --download, or unpack https/);
+  await refused(open, /data_batch_2\.bin/, /does not exist; add `download`, or unpack https/);
 });
 
 Deno.test("the sub-folder of the official archive is found", async () => {
@@ -88,7 +88,7 @@ Deno.test("the sub-folder of the official archive is found", async () => {
 Deno.test("without a folder the options are named; a missing folder is named", async () => {
   await assert.rejects(openCifar10(), (error) => {
     assert.ok(error instanceof UsageError);
-    assert.match(error.message, /^Cannot open cifar10: no folder is given, --data-dir DIR/);
+    assert.match(error.message, /^Cannot open cifar10: no folder is given, `dataDir`, a folder/);
     return true;
   });
   await refused(openCifar10({ dataDir: "no/such" }), /no\/such\/data_batch_1/, /does not exist/);
@@ -149,7 +149,7 @@ Deno.test("an archive placed by hand is named, and checked before it is unpacked
   await refused(
     openCifar10({ dataDir }),
     /data_batch_1/,
-    /add --download once to unpack .*which is there$/,
+    /add `download` once to unpack .*which is there$/,
   );
   const open = openCifar10({ dataDir, download: true, downloadUrl: "http://127.0.0.1:1/" });
   await refused(open, /cifar-10-binary/, /its MD5 is .* remove it and fetch it again$/);

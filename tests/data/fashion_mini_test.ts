@@ -57,7 +57,7 @@ Deno.test("a folder or a download makes no sense for it", async () => {
   for (const options of [{ dataDir: "somewhere" }, { download: true }]) {
     await assert.rejects(openFashionMini(options), (error) => {
       assert.ok(error instanceof UsageError);
-      assert.match(error.message, /^Cannot open fashion-mini: it is built in; leave --d/);
+      assert.match(error.message, /^Cannot open fashion-mini: it is built in; leave `d/);
       return true;
     });
   }

@@ -144,7 +144,7 @@ Deno.test("without a folder, or with a download, the remedy is named", async () 
     assert.match(error.hint ?? "", pattern);
     return true;
   };
-  await assert.rejects(openMnist(), isUsage(/^--data-dir DIR/));
+  await assert.rejects(openMnist(), isUsage(/^`dataDir`, a folder/));
   await assert.rejects(openMnist({ dataDir: "d", download: true }), isUsage(/IDX files/));
 });
 

@@ -42,6 +42,8 @@ Deno.test("train: people read progress and a command to try next that works", as
     err,
     /train epoch 1\/1 \d+ % {2}loss [\d.]+ {2}accuracy [\d.]+ % {2}[\d,.]+ img\/s {2}ETA /,
   );
+  assert.match(err, /^held {4}10\.0 % of the training images/m);
+  assert.match(err, /^epoch 1\/1 .* validation [\d.]+ % /m);
   assert.match(err, /done {4}test accuracy [\d.]+ %/);
   const [, line] = /^try {5}(.+)$/m.exec(err) ?? [];
   assert(line?.includes(`cli/predict.ts --weights ${best} `), err);
@@ -60,7 +62,7 @@ Deno.test("train: the run folder holds configuration, metrics, weights and state
   const rows = (await Deno.readTextFile(join(run, "metrics.jsonl"))).trimEnd().split("\n");
   assert.equal(rows.length, 2);
   const [trained, tested] = rows.map((row) => JSON.parse(row));
-  assert.deepEqual([trained.kind, trained.epoch, "validation" in trained], ["epoch", 1, false]);
+  assert.deepEqual([trained.kind, trained.epoch, "validation" in trained], ["epoch", 1, true]);
   assert.deepEqual([tested.kind, tested.epoch, tested.top1], ["test", 1, summary.test_accuracy]);
 });
 

@@ -31,7 +31,7 @@ Deno.test("resume: options are written to the run, or refused by name", async ()
     ["--model", "resnet18", "it has tutorial-cnn"],
     ["--optimizer", "sgd", "it has adam"],
     ["--batch-size", "4", "it has 2500"],
-    ["--validation", "0.1", "it has 0"],
+    ["--validation", "0.2", "it has 0.1"],
     ["--runs", "elsewhere", "it stays in its folder"],
   ];
   for (const [option, value, has] of fixed) {
@@ -84,7 +84,13 @@ Deno.test("train: weights that are no numbers end it with 4, and never become th
   await using folder = await temporaryFolder();
   const args = ["--runs", folder.path, "--epochs", "2", "--optimizer", "sgd", "--lr", "1e30"];
   // One step an epoch: its loss was measured before the update that spoils the weights.
-  const { code, err } = await command("train", [...args, "--batch-size", "9000", "--validation", "0.1"], {
+  const { code, err } = await command("train", [
+    ...args,
+    "--batch-size",
+    "9000",
+    "--validation",
+    "0.1",
+  ], {
     writable: folder.path,
   });
   assert.equal(code, 4, err);
