@@ -53,10 +53,10 @@ export const command = defineCommand({
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
-    const { model, mean, std } = checkpoint, where = `${device.name} (${reason})`;
+    const { model, preparation: { mean, std } } = checkpoint, where = `${device.name} (${reason})`;
     err.line(printable(`${model.name}, ${origin}, on ${dataset.name}, ${where}`));
     using weights = new Weights(device, model);
-    weights.load(checkpoint.content, checkpoint.file);
+    weights.load(checkpoint.content, {}, checkpoint.file);
     const total = dataset.test.size, batchSize = Math.min(options.batchSize, total);
     using evaluator = await Evaluator.create(device, weights, {
       ...{ batchSize, mean, std },

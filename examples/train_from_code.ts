@@ -27,7 +27,11 @@ for await (const event of trainer.fit()) {
 
 // The bytes of a model file hold all that is needed to use it; write them, or go on at once.
 const { mean, std } = recipe, { width, height, images, labels } = dataset.test;
-const file = await encodeCheckpoint(weights, { classes, mean, std, contentSize: width });
+const usual = models["tutorial-cnn"].preparation, share = width / model.inputSize;
+const file = await encodeCheckpoint(weights, {
+  classes,
+  preparation: { ...usual, share, mean, std },
+});
 using predictor = await Predictor.create(device, decodeCheckpoint(file, "my model"));
 const data = new Uint8Array(width * height * 4);
 for (let k = 0; k < data.length; k++) data[k] = k % 4 === 3 ? 255 : images[k >> 2];

@@ -40,12 +40,12 @@ export class Predictor implements Disposable {
    * @throws {DeviceError} when memory runs out
    */
   static async create(device: Device, checkpoint: Checkpoint): Promise<Predictor> {
-    const { model, mean, std } = checkpoint, size = model.inputSize;
+    const { model, preparation } = checkpoint, size = model.inputSize;
     const weights = new Weights(device, model);
     try {
-      weights.load(checkpoint.content, checkpoint.file);
+      weights.load(checkpoint.content, {}, checkpoint.file);
       const pixels = input([1, size, size], "pixels", "u32");
-      const x = unpack(pixels, { channels: model.channels as 1 | 3, mean, std });
+      const x = unpack(pixels, preparation);
       const probabilities = softmax(model.forward(x, new Pass({ train: false })));
       const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
       return new Predictor(checkpoint, weights, plan, pixels, probabilities);
@@ -64,7 +64,8 @@ export class Predictor implements Disposable {
    * @throws {DeviceError} when the device was lost
    */
   async predict(image: Image, top = 5): Promise<Guess[]> {
-    const { model: { inputSize }, contentSize = inputSize } = this.checkpoint;
+    const { model: { inputSize }, preparation: { share } } = this.checkpoint;
+    const contentSize = Math.round(share * inputSize);
     const square = padImage(resizeImage(image, contentSize, contentSize), inputSize);
     const feed = [[this.pixels, square] as const];
     this.plan.run(feed);

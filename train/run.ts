@@ -5,6 +5,7 @@ import type { Recipe } from "../data/dataset.ts";
 import { readFile, syncFolder } from "../data/files.ts";
 import { serializeCheckpoint } from "../models/checkpoint.ts";
 import { firstNotFinite } from "../models/finite.ts";
+import type { Preparation } from "../models/preparation.ts";
 import type { SavedWeights } from "../models/weights.ts";
 import { runFiles, type RunFolder } from "./run_folder.ts";
 import { appendRow, cutRows, syncRows } from "./run_metrics.ts";
@@ -162,8 +163,12 @@ export class Run {
   #checkpoint(saved: SavedWeights, isMeasured: boolean): Uint8Array {
     const { weights: { model }, dataset, recipe } = this.trainer.options;
     const { epoch, batch } = this.trainer.position, { mean, std } = recipe;
-    const { classes, train } = dataset, contentSize = Math.min(train.width, model.inputSize);
-    return serializeCheckpoint(model, saved, { classes, mean, std, contentSize }, {
+    const { classes, train } = dataset, side = model.inputSize;
+    const preparation: Preparation = {
+      ...{ height: side, width: side, fit: "pad", share: Math.min(train.width, side) / side },
+      ...{ filter: "bilinear", channels: model.channels === 1 ? 1 : 3, mean, std },
+    };
+    return serializeCheckpoint(model, saved, { classes, preparation }, {
       ...(isMeasured ? { test_accuracy: `${this.#measured?.top1}` } : {}),
       dataset: dataset.name,
       epoch: `${epoch}`,

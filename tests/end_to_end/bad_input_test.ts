@@ -10,8 +10,8 @@ import { exitCodes } from "../../cli/exit.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
-import { serializeSafetensors } from "../../models/safetensors.ts";
-import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
+import { TutorialCnn, tutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { pngOf } from "./images.ts";
@@ -28,7 +28,7 @@ import {
 const folder = await Deno.makeTempDir({ prefix: "fovea-test-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
-const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], classes: fashionClasses };
+const cnnUsage = { classes: fashionClasses, preparation: tutorialCnn.preparation };
 
 /** One chunk of a PNG file. */
 function chunk(kind: string, data: Uint8Array): Uint8Array {
@@ -59,7 +59,7 @@ async function makeFiles(): Promise<void> {
   const { test } = await openFashionMini(), png = pngOf(test, 0);
   using device = new Device(openWasm());
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 0);
-  const model = await encodeCheckpoint(weights, preprocessing);
+  const model = await encodeCheckpoint(weights, cnnUsage);
   const stored = (await weights.save()).map(([path, tensor]) =>
     path === "fc3.bias" ? [path, { ...tensor, shape: [2, 5] }] as const : [path, tensor] as const
   );

@@ -7,7 +7,7 @@ import { isPrintable, printable } from "../../cli/printable.ts";
 import { Device } from "../../core/device.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
-import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { TutorialCnn, tutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { command, type CommandName, deno, lastObject } from "./processes.ts";
@@ -15,7 +15,6 @@ import { command, type CommandName, deno, lastObject } from "./processes.ts";
 const folder = await Deno.makeTempDir({ prefix: "fovea-test-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
-const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 Deno.test("checks: a run folder is made for a run that can begin", async () => {
   const runs = at("unmade");
@@ -41,7 +40,8 @@ Deno.test("hostile names: those that a terminal would obey are shown instead", a
   using device = new Device(openWasm());
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 0);
   const model = at(`${evil}.safetensors`), picture = at(`${evil}.png`), text = at(`${evil}.txt`);
-  await Deno.writeFile(model, await encodeCheckpoint(weights, { ...preprocessing, classes }));
+  const { preparation } = tutorialCnn;
+  await Deno.writeFile(model, await encodeCheckpoint(weights, { classes, preparation }));
   await Deno.copyFile("examples/pictures/bag.png", picture);
   await Deno.copyFile("deno.json", text);
   const runs = at(`${evil} runs`);

@@ -65,8 +65,11 @@ async function deepWeights(file: string): Promise<void> {
   using device = new Device(openWasm());
   const model = models["resnet18-small"].create({ classes: 10 });
   using weights = initialWeights(device, model, 0);
-  const preprocessing = { classes: fashionClasses, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-  await Deno.writeFile(file, await encodeCheckpoint(weights, preprocessing));
+  const { preparation } = models["resnet18-small"];
+  await Deno.writeFile(
+    file,
+    await encodeCheckpoint(weights, { classes: fashionClasses, preparation }),
+  );
 }
 
 Deno.test({

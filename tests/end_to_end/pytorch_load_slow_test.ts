@@ -6,7 +6,7 @@ import { Device } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { Pass } from "../../models/pass.ts";
-import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { TutorialCnn, tutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { adam } from "../../train/optimizer.ts";
@@ -39,23 +39,23 @@ Deno.test("PyTorch loads what we save and computes the same logits", { ignore },
   await using folder = await temporaryFolder();
   using device = new Device(openWasm());
   const { train, test, classes } = await smallDataset(64, 200), indices = [0, 7, 50, 123, 199];
-  const preprocessing = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], classes };
+  const { preparation } = tutorialCnn, { mean, std } = preparation;
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 5);
   {
     // Trained a little, so that logits are large and no tensor is as it was drawn.
     using step = await TrainingStep.create(device, weights, adam(), {
       batchSize: 64,
-      ...preprocessing,
+      ...{ mean, std },
     });
     const { pixels, labels } = wholeBatch(train);
     for (let k = 0; k < 20; k++) step.run(pixels, labels, 0.003);
   }
   const file = join(folder.path, "saved.safetensors");
-  await Deno.writeFile(file, await encodeCheckpoint(weights, preprocessing));
+  await Deno.writeFile(file, await encodeCheckpoint(weights, { classes, preparation }));
 
   const images = input([indices.length, 32, 32], "pixels", "u32");
   const logits = weights.model.forward(
-    unpack(images, { channels: 3, ...preprocessing }),
+    unpack(images, preparation),
     new Pass({ train: false }),
   );
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });

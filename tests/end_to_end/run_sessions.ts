@@ -2,7 +2,7 @@
 import type { Device } from "../../core/device.ts";
 import type { Dataset, Recipe } from "../../data/dataset.ts";
 import type { Model } from "../../models/model.ts";
-import { parseSafetensors } from "../../models/safetensors.ts";
+import { parseSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { Run, type RunConfig } from "../../train/run.ts";
 import type { RunFolder } from "../../train/run_folder.ts";

@@ -16,13 +16,13 @@ if (!gpu) console.log("skipped: importing by URL on webgpu, since there is no ad
 /** Ten lines: trains a net to tell dark from light, then asks it about a light picture. */
 const program = (url: string): string =>
   `import { adam, decodeCheckpoint, encodeCheckpoint, initialWeights, models, openDevice, Predictor, TrainingStep } from "${url}";
-const preprocessing = { classes: ["dark", "light"], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const { preparation } = models["tutorial-cnn"], { mean, std } = preparation, classes = ["dark", "light"];
 using device = await openDevice(Deno.args[0]);
 using weights = initialWeights(device, models["tutorial-cnn"].create({ classes: 2 }), 0);
-using step = await TrainingStep.create(device, weights, adam(), { batchSize: 8, ...preprocessing });
+using step = await TrainingStep.create(device, weights, adam(), { batchSize: 8, mean, std });
 const pixels = Uint32Array.from({ length: 8 * 1024 }, (_, k) => (k >> 10) % 2 ? 0xffd0d0d0 : 0xff202020);
 for (let k = 0; k < 30; k++) step.run(pixels, Int32Array.from([0, 1, 0, 1, 0, 1, 0, 1]), 0.002);
-using predictor = await Predictor.create(device, decodeCheckpoint(await encodeCheckpoint(weights, preprocessing), "mine"));
+using predictor = await Predictor.create(device, decodeCheckpoint(await encodeCheckpoint(weights, { classes, preparation }), "mine"));
 const [best] = await predictor.predict({ width: 9, height: 9, data: new Uint8Array(9 * 9 * 4).fill(220) });
 console.log(JSON.stringify({ kind: device.kind, ...await step.metrics(), ...best }));
 `;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
 import { CheckpointError } from "../../core/errors.ts";
-import { decodeCheckpoint, encodeCheckpoint, type Preprocessing } from "../../models/checkpoint.ts";
-import { TutorialCnn } from "../../models/tutorial_cnn.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../models/checkpoint.ts";
+import { TutorialCnn, tutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
 import { Evaluator } from "../../train/evaluator.ts";
 import { Predictor } from "../../train/predictor.ts";
@@ -14,7 +14,7 @@ const devices = await openTestDevices();
 const { test } = await smallDataset(1, 8);
 const classes = Array.from({ length: 10 }, (_, k) => `class ${k}`);
 const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-const preprocessing: Preprocessing = { classes, ...scaling };
+const usage = { classes, preparation: tutorialCnn.preparation };
 const grey = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 4).fill(200) };
 
 /** First weights in which one tensor is filled with a value. */
@@ -33,7 +33,7 @@ const isRefusal = (pattern: RegExp) => (error: unknown): boolean => {
 
 devices.test("NaN: a file with a NaN in it is refused when it is loaded", async (device) => {
   using weights = withFilled(device, "conv2.bias", NaN);
-  const file = decodeCheckpoint(await encodeCheckpoint(weights, preprocessing), "bad.safetensors");
+  const file = decodeCheckpoint(await encodeCheckpoint(weights, usage), "bad.safetensors");
   await assert.rejects(
     Predictor.create(device, file),
     isRefusal(/^Cannot load bad\.safetensors into tutorial-cnn .*: conv2\.bias holds NaN$/),
@@ -42,7 +42,7 @@ devices.test("NaN: a file with a NaN in it is refused when it is loaded", async 
 
 devices.test("NaN: a prediction that overflows names the layer", async (device) => {
   using weights = withFilled(device, "fc1.weight", 3e38);
-  const file = decodeCheckpoint(await encodeCheckpoint(weights, preprocessing), "big.safetensors");
+  const file = decodeCheckpoint(await encodeCheckpoint(weights, usage), "big.safetensors");
   using predictor = await Predictor.create(device, file);
   await assert.rejects(
     predictor.predict(grey),

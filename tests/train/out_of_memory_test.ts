@@ -115,7 +115,7 @@ Deno.test("out of memory: an evaluator", async () => {
 Deno.test("out of memory: a predictor", async () => {
   using device = new Device(openWasm({ threads: 1 }));
   using weights = initialWeights(device, models["tutorial-cnn"].create({ classes: 2 }), 1);
-  const scaling = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-  const image = await encodeCheckpoint(weights, { classes: ["a", "b"], ...scaling });
+  const { preparation } = models["tutorial-cnn"];
+  const image = await encodeCheckpoint(weights, { classes: ["a", "b"], preparation });
   await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(image, "x")));
 });
