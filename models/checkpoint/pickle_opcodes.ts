@@ -46,7 +46,7 @@ const texts: readonly Row[] = [
   ["X", "BINUNICODE", (m) => m.push(m.input.text(m.input.u32()))],
   [0x8c, "SHORT_BINUNICODE", (m) => m.push(m.input.text(m.input.u8()))],
   [0x8d, "BINUNICODE8", (m) => m.push(m.input.text(m.input.u64()))],
-  ["V", "UNICODE", (m) => m.push(unescaped(m.input.line(), /\\u[\da-f]{4}|\\U000[\da-f]{5}/gi))],
+  ["V", "UNICODE", (m) => m.push(unescaped(m.input.line(), /\\u[\da-fA-F]{4}|\\U[\da-fA-F]{8}/g))],
   // What Python 2 calls a text, and Python 3 bytes of an unknown encoding.
   ["S", "STRING", (m) => m.push(quotedText(m, m.input.line()))],
   ["T", "BINSTRING", (m) => m.push(latin1(m.input.take(m.input.u32())))],
@@ -159,7 +159,7 @@ export const opcodes: ReadonlyMap<number, Opcode> = new Map(
 
 /** A number where it is exact, as sizes and epochs are, else a bigint. */
 const asNumber = (value: bigint): number | bigint =>
-  BigInt.asIntN(54, value) === value ? Number(value) : value;
+  Number.isSafeInteger(Number(value)) ? Number(value) : value;
 
 function decimal(m: Machine, digits: string): number | bigint {
   if (!/^-?\d+$/.test(digits) || digits.length > maxDigits) {
@@ -175,7 +175,8 @@ function longOf(m: Machine, length: number): number | bigint {
   }
   const bytes = m.input.take(length);
   if (length === 0) return 0;
-  const magnitude = BigInt(`0x${bytes.slice().reverse().toHex()}`);
+  const digits = [...bytes].reverse().map((byte) => byte.toString(16).padStart(2, "0"));
+  const magnitude = BigInt(`0x${digits.join("")}`);
   return asNumber(BigInt.asIntN(8 * length, magnitude));
 }
 
@@ -199,7 +200,7 @@ function indexOf(m: Machine, digits: string): number {
 function quotedText(m: Machine, line: string): string {
   const quote = line[0], isQuoted = (quote === "'" || quote === '"') && line.length > 1;
   if (!isQuoted || line.at(-1) !== quote) m.fail(`its pickle has the text ${quoted(line)}`);
-  return unescaped(line.slice(1, -1), /\\(x[\da-f]{2}|.)/gi);
+  return unescaped(line.slice(1, -1), /\\(x[\da-fA-F]{2}|.)/g);
 }
 
 function unescaped(text: string, escape: RegExp): string {

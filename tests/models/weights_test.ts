@@ -9,7 +9,7 @@ import {
   type SafeTensors,
   serializeSafetensors,
 } from "../../models/checkpoint/safetensors.ts";
-import { type StoredTensor } from "../../models/checkpoint/stored_tensor.ts";
+import type { StoredTensor } from "../../models/checkpoint/stored_tensor.ts";
 import { initialWeights, Weights } from "../../models/weights.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { ResidualNet } from "./residual_net.ts";
