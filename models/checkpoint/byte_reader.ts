@@ -11,11 +11,22 @@ export function failing(file: string): Fail {
   };
 }
 
-/** A name out of a file for a message: as JSON, so that no control character is printed, and short. */
+/** A name out of a file for a message: in quotes, without characters that a terminal obeys, short. */
 export function quoted(name: string): string {
-  const limit = 120;
-  return JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name);
+  const limit = 80, text = name.length > limit ? `${name.slice(0, limit)}…` : name;
+  return printableJson(JSON.stringify(text));
 }
+
+/** A JSON text without the characters that JSON leaves and a terminal obeys. */
+export function printableJson(text: string): string {
+  return text.replace(
+    /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** {@link quoted} without the quotes, for names of tensors. */
+export const plainName = (name: string): string => quoted(name).slice(1, -1);
 
 /** Reads little-endian numbers and byte ranges, one after the other. */
 export class ByteReader {

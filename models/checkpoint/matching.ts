@@ -1,4 +1,5 @@
 /** Which tensor of a file goes to which parameter of a model, and what is left on either side. */
+import { plainName, quoted } from "./byte_reader.ts";
 import { sameShape, type Shape, show } from "../../core/shape.ts";
 import { CheckpointError } from "../../core/errors.ts";
 import type { StateDict } from "./state_dict.ts";
@@ -89,8 +90,8 @@ export function matchTensors(
   return { ...report, tensors: found, problem: problem() };
 }
 
-const firstOf = (names: readonly string[]): string =>
-  names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`;
+const firstOf = ([first, ...others]: readonly string[]): string =>
+  others.length === 0 ? plainName(first) : `${plainName(first)} and ${others.length} more`;
 
 /** What to do where names differ in what stands before them alone. */
 function hint(missing: readonly string[], leftOver: readonly string[]): string {
@@ -99,14 +100,16 @@ function hint(missing: readonly string[], leftOver: readonly string[]): string {
   if (longer !== undefined) {
     const prefix = longer.slice(0, -path.length);
     const count = missing.filter((each) => held.has(prefix + each)).length;
-    return `; it holds ${longer}: did you mean to take "${prefix}" off ${count} of its names?`;
+    const taken = `take ${quoted(prefix)} off ${count} of its names`;
+    return `; it holds ${plainName(longer)}: did you mean to ${taken}?`;
   }
   const shorter = leftOver.find((name) => path.endsWith(`.${name}`));
   if (shorter === undefined) return "";
   const prefix = path.slice(0, -shorter.length);
   const count =
     missing.filter((each) => each.startsWith(prefix) && held.has(each.slice(prefix.length))).length;
-  return `; it holds ${shorter}: did you mean to put "${prefix}" before ${count} of its names?`;
+  const put = `put ${quoted(prefix)} before ${count} of its names`;
+  return `; it holds ${plainName(shorter)}: did you mean to ${put}?`;
 }
 
 /**
@@ -128,7 +131,9 @@ export function renamed<T extends Pick<StateDict, "tensors">>(
     const other = origins.get(path);
     if (other !== undefined) {
       throw new CheckpointError(
-        `Cannot rename tensors of ${file}: ${other} and ${name} both become ${path}`,
+        `Cannot rename tensors of ${file}: ${plainName(other)} and ${plainName(name)} both become ${
+          plainName(path)
+        }`,
         { key: path },
       );
     }

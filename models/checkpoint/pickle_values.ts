@@ -29,17 +29,24 @@ export class PyList {
   readonly items: Value[] = [];
 }
 
+const none: ReadonlyMap<string, Value> = new Map();
+
 /** A dict of any kind. Entries whose key is no text are counted, not kept: no tensor has such a name. */
 export class PyDict {
-  /** In order. */
-  readonly entries = new Map<string, Value>();
+  // Made with the first entry: a hostile file may have a million empty dicts.
+  #entries: Map<string, Value> | undefined;
   /** Entries under other keys, such as the numbers of an optimiser's state. */
   unnamed = 0;
 
+  /** In order. */
+  get entries(): ReadonlyMap<string, Value> {
+    return this.#entries ?? none;
+  }
+
   /** Adds or replaces an entry. */
   set(key: Value, value: Value): void {
-    if (typeof key === "string") this.entries.set(key, value);
-    else this.unnamed++;
+    if (typeof key !== "string") this.unnamed++;
+    else (this.#entries ??= new Map()).set(key, value);
   }
 }
 

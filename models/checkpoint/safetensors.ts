@@ -6,6 +6,7 @@
  * @source github.com/huggingface/safetensors, "Format"
  */
 import { DataError } from "../../core/errors.ts";
+import { plainName, printableJson } from "./byte_reader.ts";
 import { elementWidths, sizeBytes, type StoredTensor, type StoredType } from "./stored_tensor.ts";
 
 /** What a file holds. */
@@ -76,7 +77,7 @@ function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
 /** A part of a header for a message; it may be of any kind, length and depth. */
 function asText(value: unknown): string {
   try {
-    return `${JSON.stringify(value)}`.slice(0, 80);
+    return printableJson(`${JSON.stringify(value)}`.slice(0, 80));
   } catch {
     return "[[…]]"; // nested deeper than the stack
   }
@@ -87,15 +88,19 @@ const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as nu
 function checkEntry(name: string, entry: HeaderEntry | null, data: Uint8Array, fail: Fail) {
   const { dtype, shape, data_offsets: offsets } = entry ?? {};
   if (typeof dtype !== "string" || !Object.hasOwn(elementWidths, dtype)) {
-    return fail(`${name} has the element type ${asText(dtype)}, one of ${known} is wanted`);
+    return fail(
+      `${plainName(name)} has the element type ${asText(dtype)}, one of ${known} is wanted`,
+    );
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    return fail(`${name} has the shape ${asText(shape)}, a list of sizes is wanted`);
+    return fail(`${plainName(name)} has the shape ${asText(shape)}, a list of sizes is wanted`);
   }
   const [start, end]: unknown[] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
   const wanted = sizeBytes({ dtype: dtype as StoredType, shape });
   if (!isCount(start) || !isCount(end) || end - start !== wanted || end > data.length) {
-    return fail(`${name} lies at ${asText(offsets)}, ${wanted} of ${data.length} bytes are wanted`);
+    return fail(
+      `${plainName(name)} lies at ${asText(offsets)}, ${wanted} of ${data.length} bytes are wanted`,
+    );
   }
   const stored: StoredTensor = {
     dtype: dtype as StoredType,

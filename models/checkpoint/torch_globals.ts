@@ -4,7 +4,7 @@
  *
  * @source PyTorch `torch/_weights_only_unpickler.py` and `torch/_utils.py`, for what the names mean
  */
-import { quoted } from "./byte_reader.ts";
+import { plainName, quoted } from "./byte_reader.ts";
 import {
   kindOf,
   PyDict,
@@ -191,8 +191,8 @@ function refusal(full: string, name: string): string {
 
 function pickledModule(name: string): string {
   const isModule = /^(torch\.nn\.|torchvision\.|timm\.|__main__|(.*\.)?models?\b)/.test(name);
-  const kind = isModule ? "module" : "object", shown = name.slice(0, 120);
-  return `it holds a pickled ${kind} ${quoted(shown).slice(1, -1)}; save its state_dict`;
+  const kind = isModule ? "module" : "object";
+  return `it holds a pickled ${kind} ${plainName(name)}; save its state_dict`;
 }
 
 const isCount = (value: Value): value is number =>

@@ -89,7 +89,7 @@ const placeOf = (path: readonly string[]): string =>
 
 /** The names of a dict's entries, for a message. */
 function entriesOf({ entries, unnamed }: PyDict): string {
-  const shown = entries.keys().take(8).map(quoted).toArray().join(", ");
+  const shown = entries.keys().take(6).map(quoted).toArray().join(", ");
   if (entries.size === 0) return unnamed > 0 ? "its keys are no texts" : "it is empty";
-  return `its entries are ${shown}${entries.size > 8 ? " …" : ""}`;
+  return `its entries are ${shown}${entries.size > 6 ? " …" : ""}`;
 }
