@@ -57,7 +57,7 @@ export const command = defineCommand({
     const { model, preparation } = checkpoint, where = `${device.name} (${reason})`;
     err.line(printable(`${model.name}, ${origin}, on ${dataset.name}, ${where}`));
     using weights = new Weights(device, model);
-    weights.load(checkpoint.content, checkpoint.file);
+    weights.load(checkpoint.content, {}, checkpoint.file);
     const total = dataset.test.size, batchSize = Math.min(options.batchSize, total);
     const task = classification(model, preparation), test = dataset.test.source(preparation);
     using evaluator = await compileEvaluation(device, weights, task, {

@@ -23,6 +23,7 @@ export type { Classifier, Model, ModelEntry, ModelOptions } from "./model.ts";
 export {
   type Fit,
   imagenetNormalization,
+  parsePreparation,
   type Preparation,
   type ResizeFilter,
 } from "./preparation.ts";
@@ -33,13 +34,29 @@ export { initialWeights, type SavedWeights, Weights } from "./weights.ts";
 export {
   type Checkpoint,
   decodeCheckpoint,
+  type DecodeCheckpointOptions,
   encodeCheckpoint,
-  type Preprocessing,
+  type EncodeCheckpointOptions,
+  loadModel,
+  type LoadModelOptions,
+  type ModelUsage,
 } from "./checkpoint.ts";
+export type { LoadOptions, LoadReport, Rename } from "./checkpoint/matching.ts";
 export {
   parseSafetensors,
   type SafeTensors,
   serializeSafetensors,
+} from "./checkpoint/safetensors.ts";
+export {
+  readStateDict,
+  type StateDict,
+  type StateDictFormat,
+  type StateDictOptions,
+} from "./checkpoint/state_dict.ts";
+export {
+  sizeBytes,
   type StoredTensor,
   type StoredType,
-} from "./safetensors.ts";
+  toFloat32,
+  toHalf,
+} from "./checkpoint/stored_tensor.ts";

@@ -1,4 +1,5 @@
 /** What is done to a picture before a net sees it, as plain data: part of a model file and a run. */
+import { DataError } from "../core/errors.ts";
 
 /**
  * How a picture of other proportions becomes the net's.
@@ -41,3 +42,79 @@ export const imagenetNormalization = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 } as const;
+
+const fits: readonly string[] = ["crop", "stretch", "pad"] satisfies Fit[];
+const filters: readonly string[] = [
+  ...["nearest", "bilinear", "bicubic", "lanczos3"] satisfies ResizeFilter[],
+];
+/** Larger than any net's picture, small enough that its pixels can be counted. */
+const maxSide = 65_536;
+
+/**
+ * Reads a preparation from JSON, as `JSON.stringify` writes it. Every field must be there and no
+ * other: one that is not known might change what the net sees.
+ *
+ * @param action what is being done, for messages
+ * @throws {DataError} when it is no JSON object, or a field is missing, wrong or unknown
+ * @example
+ * ```ts
+ * import { models, parsePreparation } from "./mod.ts";
+ * const { height, fit } = parsePreparation(JSON.stringify(models["resnet18"].preparation));
+ * console.log(height, fit); // 224 "crop"
+ * ```
+ */
+export function parsePreparation(text: string, action = "read a preparation"): Preparation {
+  const fail = (what: string): never => {
+    throw new DataError(`Cannot ${action}: ${what}`);
+  };
+  const fields = objectIn(text) ?? fail("its preparation is no JSON object, one is wanted");
+  const take = <T>(key: keyof Preparation, is: (v: unknown) => v is T, wanted: string): T => {
+    const value = fields.get(key);
+    fields.delete(key);
+    if (is(value)) return value;
+    const found = value === undefined ? "is missing" : `is ${shown(value)}`;
+    return fail(`its preparation's ${key} ${found}, ${wanted} is wanted`);
+  };
+  const isSide = (v: unknown): v is number =>
+    Number.isInteger(v) && v as number >= 1 && v as number <= maxSide;
+  const side = `a whole number from 1 to ${maxSide}`;
+  const height = take("height", isSide, side), width = take("width", isSide, side);
+  const fit = take("fit", (v): v is Fit => isIn(fits, v), `one of ${fits.join(", ")}`);
+  const share = take(
+    "share",
+    (v): v is number => typeof v === "number" && v > 0 && v <= 1,
+    "a number above 0 and at most 1",
+  );
+  const filter = take(
+    "filter",
+    (v): v is ResizeFilter => isIn(filters, v),
+    `one of ${filters.join(", ")}`,
+  );
+  const channels = take("channels", (v): v is 1 | 3 => v === 1 || v === 3, "1 or 3");
+  const isList = (v: unknown): v is number[] =>
+    Array.isArray(v) && v.length === channels && v.every(Number.isFinite);
+  const mean = take("mean", isList, `a list of ${channels} numbers`);
+  const std = take(
+    "std",
+    (v): v is number[] => isList(v) && v.every((s) => s > 0),
+    `a list of ${channels} numbers above 0`,
+  );
+  for (const key of fields.keys()) fail(`its preparation has an unknown field ${shown(key)}`);
+  return { height, width, fit, share, filter, channels, mean, std };
+}
+
+const isIn = (list: readonly string[], value: unknown): boolean =>
+  typeof value === "string" && list.includes(value);
+
+/** A value of a JSON text, short. */
+const shown = (value: unknown): string => `${JSON.stringify(value)}`.slice(0, 80);
+
+function objectIn(text: string): Map<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? new Map(Object.entries(value)) : undefined;
+  } catch {
+    return undefined;
+  }
+}

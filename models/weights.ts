@@ -3,13 +3,15 @@ import type { Device, Elements } from "../core/device.ts";
 import { CheckpointError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import { Random } from "../core/rng.ts";
-import { sameShape, show, sizeOf } from "../core/shape.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import { Store } from "../core/store.ts";
+import { type LoadOptions, type LoadReport, matchTensors, renamed } from "./checkpoint/matching.ts";
+import type { StateDict } from "./checkpoint/state_dict.ts";
+import { isFloat, type StoredTensor, viewFloat32 } from "./checkpoint/stored_tensor.ts";
 import { holdsNaN } from "./finite.ts";
 import { diskShape, fromDisk, toDisk } from "./layout.ts";
 import type { Model } from "./model.ts";
 import { asParameter, initialElements, layersWithout, parametersOf } from "./parameter.ts";
-import { type SafeTensors, type StoredTensor, toFloat32 } from "./safetensors.ts";
 
 /** Every parameter by its path, f32, in PyTorch's names and order. */
 export type SavedWeights = readonly (readonly [path: string, tensor: StoredTensor])[];
@@ -96,31 +98,55 @@ export class Weights implements Disposable {
   }
 
   /**
-   * Fills every parameter from a file in PyTorch's names and order.
+   * Fills the parameters from a file in PyTorch's names and order, of any float type. Counters of
+   * batches (`num_batches_tracked`) are passed over.
    *
+   * @param dict as {@link readStateDict} or {@link parseSafetensors} gives it
+   * @param options what may be missing, left over or otherwise called; by default nothing
    * @param file name for messages
-   * @throws {CheckpointError} when a tensor is missing, unknown, of another shape or holds a NaN;
-   *   nothing is changed then
+   * @returns what was loaded and what was not
+   * @throws {CheckpointError} when a tensor is missing, unknown, of another shape, no float or holds
+   *   a NaN; nothing is changed then
+   * @example A backbone for other classes
+   * ```ts
+   * import { models, openDevice, serializeSafetensors, Weights } from "./mod.ts";
+   * import { initialWeights, readStateDict } from "./mod.ts";
+   * using device = await openDevice();
+   * using trained = initialWeights(device, models["tutorial-cnn"].create({ classes: 10 }), 1);
+   * const file = readStateDict(serializeSafetensors(await trained.save()), "ten.safetensors");
+   * using mine = initialWeights(device, models["tutorial-cnn"].create({ classes: 3 }), 2);
+   * const { loaded, reshaped } = mine.load(file, { leaveReshaped: true });
+   * console.log(loaded.length, reshaped); // 8 [ "fc3.weight", "fc3.bias" ]
+   * ```
    */
-  load({ tensors }: SafeTensors, file = "checkpoint"): void {
-    const loaded: [Tensor, Float32Array<ArrayBuffer>][] = [];
-    for (const [path, t] of this.parameters) {
-      const stored = tensors.get(path);
-      if (!stored) throw misfit(file, path, `it lacks ${path}`, this.model);
-      const { layout } = asParameter(t)!, wanted = diskShape(t.shape, layout);
-      if (!sameShape(stored.shape, wanted)) {
-        const found = `${path} has shape ${show(stored.shape)}, ${show(wanted)} is wanted`;
-        throw misfit(file, path, found, this.model);
-      }
-      const elements = toFloat32(path, stored);
-      if (holdsNaN(elements)) throw misfit(file, path, `${path} holds NaN`, this.model);
-      loaded.push([t, fromDisk(elements, t.shape, layout)]);
-    }
-    const unknown = [...tensors.keys()].find((key) =>
-      !this.parameters.has(key) && !key.endsWith("num_batches_tracked")
+  load(
+    dict: Pick<StateDict, "tensors">,
+    options: LoadOptions = {},
+    file = "checkpoint",
+  ): LoadReport {
+    const shapes = new Map([...this.parameters].map(([path, t]) => [path, shapeOnDisk(t)]));
+    const { tensors, problem, ...report } = matchTensors(
+      shapes,
+      renamed(dict, options.rename, file).tensors,
+      options,
     );
-    if (unknown) throw misfit(file, unknown, `it holds ${unknown}`, this.model);
-    for (const [t, elements] of loaded) this.write(t, elements);
+    if (problem) throw misfit(file, problem.key, problem.text, this.model);
+    const elements = [...tensors].map(([path, stored]) => {
+      const t = this.parameters.get(path)!, { dtype } = stored;
+      if (!isFloat(dtype)) {
+        throw misfit(
+          file,
+          path,
+          `${path} holds ${dtype}, F32, F64, F16 or BF16 is wanted`,
+          this.model,
+        );
+      }
+      const disk = viewFloat32(path, stored);
+      if (holdsNaN(disk)) throw misfit(file, path, `${path} holds NaN`, this.model);
+      return [t, fromDisk(disk, t.shape, asParameter(t)!.layout)] as const;
+    });
+    for (const [t, values] of elements) this.write(t, values);
+    return report;
   }
 
   /**
@@ -145,6 +171,7 @@ export class Weights implements Disposable {
   }
 }
 
+const shapeOnDisk = (t: Tensor): Shape => diskShape(t.shape, asParameter(t)!.layout);
 const isTrainable = (t: Tensor): boolean => asParameter(t)!.trainable;
 
 function misfit(file: string, key: string, found: string, model: Model): CheckpointError {

@@ -50,7 +50,7 @@ export class Predictor implements Disposable {
     }
     using made = new DisposableStack();
     const weights = made.use(new Weights(device, model));
-    weights.load(checkpoint.content, checkpoint.file);
+    weights.load(checkpoint.content, {}, checkpoint.file);
     const { inputs, outputs } = classification(model, preparation)(new Pass({ train: false }));
     const { probabilities } = outputs;
     const plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });

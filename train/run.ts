@@ -176,7 +176,7 @@ export class Run {
   async #load(name: "best" | "last"): Promise<void> {
     const { folder, trainer } = this, file = folder.file(name);
     const { content } = decodeCheckpoint(await readFile(`test ${folder.path}`, file), file);
-    trainer.options.weights.load(content, file);
+    trainer.options.weights.load(content, {}, file);
   }
 
   async #log(row: Readonly<Record<string, unknown>>): Promise<void> {

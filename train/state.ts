@@ -9,8 +9,8 @@ import {
   parseSafetensors,
   type SafeTensors,
   serializeSafetensors,
-  toFloat32,
-} from "../models/safetensors.ts";
+} from "../models/checkpoint/safetensors.ts";
+import { toFloat32 } from "../models/checkpoint/stored_tensor.ts";
 import type { SavedWeights } from "../models/weights.ts";
 import type { EpochProgress } from "./epoch_sums.ts";
 import type { Trainer } from "./trainer.ts";
@@ -104,7 +104,7 @@ export function restoreState(trainer: Trainer, image: Uint8Array, file: string):
     return (): void => store.write(block.whole, elements);
   });
   // Everything else was checked: a state is taken whole or not at all.
-  trainer.options.weights.load(weightsOf(content), file);
+  trainer.options.weights.load(weightsOf(content), {}, file);
   for (const write of writes) write();
   trainer.position = position;
   trainer.progress = progress;

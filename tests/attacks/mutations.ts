@@ -188,3 +188,20 @@ export function mutated(random: Random, bytes: Uint8Array, other: Uint8Array): U
   }
   return result;
 }
+
+/**
+ * A change of a file of any format, which it knows nothing of: one byte or number most often, so that
+ * it comes far, else a few of any kind.
+ */
+export function mutatedBytes(random: Random, bytes: Uint8Array, other: Uint8Array): Uint8Array {
+  if (random.below(3) > 0) {
+    const changed = bytes.slice(), at = random.below(bytes.length);
+    changed[at] = random.below(2) === 0 ? byte(random) : changed[at] ^ 1 << random.below(8);
+    return changed;
+  }
+  let result = bytes;
+  for (let left = 1 + random.below(3); left > 0 && result.length > 8; left--) {
+    result = pick(random, anyBytes)(random, result, other);
+  }
+  return result;
+}

@@ -10,7 +10,7 @@ import { exitCodes } from "../../cli/exit.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
-import { serializeSafetensors } from "../../models/safetensors.ts";
+import { serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { openWasm } from "../../wasm/backend.ts";

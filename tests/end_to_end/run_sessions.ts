@@ -2,7 +2,7 @@
 import type { Device } from "../../core/device.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Model } from "../../models/model.ts";
-import { parseSafetensors } from "../../models/safetensors.ts";
+import { parseSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pictureTraining } from "../../train/classification.ts";
 import type { Recipe } from "../../train/recipes.ts";

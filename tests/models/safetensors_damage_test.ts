@@ -2,12 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
 import { DataError } from "../../core/errors.ts";
-import {
-  parseSafetensors,
-  serializeSafetensors,
-  type StoredTensor,
-  toFloat32,
-} from "../../models/safetensors.ts";
+import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
+import { type StoredTensor, toFloat32 } from "../../models/checkpoint/stored_tensor.ts";
 import { fileOf } from "./safetensors_file.ts";
 
 const f32 = (...values: number[]): StoredTensor => ({

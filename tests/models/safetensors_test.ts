@@ -1,13 +1,12 @@
 /** The safetensors format: what is written is read again, and what Python writes is read. */
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
+import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
 import {
-  parseSafetensors,
-  serializeSafetensors,
   type StoredTensor,
   type StoredType,
   toFloat32,
-} from "../../models/safetensors.ts";
+} from "../../models/checkpoint/stored_tensor.ts";
 import { DataError } from "../../core/errors.ts";
 import { assertClose } from "../assert.ts";
 import { fileOf } from "./safetensors_file.ts";

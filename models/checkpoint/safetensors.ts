@@ -5,31 +5,9 @@
  *
  * @source github.com/huggingface/safetensors, "Format"
  */
-import { DataError } from "../core/errors.ts";
-import { sizeOf } from "../core/shape.ts";
-
-/** Element type of a stored tensor: kind and bits. */
-// deno-fmt-ignore
-export type StoredType =
-  | "BOOL" | "U8" | "I8" | "U16" | "I16" | "F16" | "BF16"
-  | "U32" | "I32" | "F32" | "U64" | "I64" | "F64";
-
-/** Bytes of an element. */
-// deno-fmt-ignore
-const widths: Readonly<Record<StoredType, number>> = {
-  BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, F16: 2, BF16: 2,
-  U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
-};
-
-/** A tensor in a file. */
-export interface StoredTensor {
-  /** Element type as the file names it. */
-  readonly dtype: StoredType;
-  /** Sizes of the axes, outermost first. */
-  readonly shape: readonly number[];
-  /** Elements in row-major order, little-endian; a view into the file. */
-  readonly bytes: Uint8Array;
-}
+import { DataError } from "../../core/errors.ts";
+import { plainName, printableJson } from "./byte_reader.ts";
+import { elementWidths, sizeBytes, type StoredTensor, type StoredType } from "./stored_tensor.ts";
 
 /** What a file holds. */
 export interface SafeTensors {
@@ -39,7 +17,7 @@ export interface SafeTensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const known = Object.keys(widths).join(", ");
+const known = Object.keys(elementWidths).join(", ");
 
 const maxHeaderBytes = 100_000_000;
 
@@ -99,7 +77,7 @@ function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
 /** A part of a header for a message; it may be of any kind, length and depth. */
 function asText(value: unknown): string {
   try {
-    return `${JSON.stringify(value)}`.slice(0, 80);
+    return printableJson(`${JSON.stringify(value)}`.slice(0, 80));
   } catch {
     return "[[…]]"; // nested deeper than the stack
   }
@@ -109,16 +87,20 @@ const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as nu
 
 function checkEntry(name: string, entry: HeaderEntry | null, data: Uint8Array, fail: Fail) {
   const { dtype, shape, data_offsets: offsets } = entry ?? {};
-  if (typeof dtype !== "string" || !Object.hasOwn(widths, dtype)) {
-    return fail(`${name} has the element type ${asText(dtype)}, one of ${known} is wanted`);
+  if (typeof dtype !== "string" || !Object.hasOwn(elementWidths, dtype)) {
+    return fail(
+      `${plainName(name)} has the element type ${asText(dtype)}, one of ${known} is wanted`,
+    );
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    return fail(`${name} has the shape ${asText(shape)}, a list of sizes is wanted`);
+    return fail(`${plainName(name)} has the shape ${asText(shape)}, a list of sizes is wanted`);
   }
   const [start, end]: unknown[] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
-  const wanted = sizeOf(shape) * widths[dtype as StoredType];
+  const wanted = sizeBytes({ dtype: dtype as StoredType, shape });
   if (!isCount(start) || !isCount(end) || end - start !== wanted || end > data.length) {
-    return fail(`${name} lies at ${asText(offsets)}, ${wanted} of ${data.length} bytes are wanted`);
+    return fail(
+      `${plainName(name)} lies at ${asText(offsets)}, ${wanted} of ${data.length} bytes are wanted`,
+    );
   }
   const stored: StoredTensor = {
     dtype: dtype as StoredType,
@@ -145,7 +127,8 @@ function checkMetadata(metadata: unknown, fail: Fail): Record<string, string> {
 }
 
 /**
- * The bytes of a file with tensors in the given order.
+ * The bytes of a file with tensors in the given order. Data begin at multiples of their elements,
+ * as PyTorch's reader wants them: the header is padded, and wide elements lie first.
  *
  * @param tensors names and tensors; `bytes` as many as shape and element type say
  * @param metadata texts by name
@@ -154,40 +137,34 @@ export function serializeSafetensors(
   tensors: Iterable<readonly [string, StoredTensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const list = [...tensors], header: Record<string, unknown> = {};
+  const list = [...tensors], { offsets, end } = laidOut(list);
+  // Without a prototype, so that a tensor may be called `__proto__`.
+  const header: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
-  let end = 0;
-  for (const [name, { dtype, shape, bytes }] of list) {
-    header[name] = { dtype, shape, data_offsets: [end, end + bytes.length] };
-    end += bytes.length;
-  }
+  list.forEach(([name, tensor], k) => {
+    const { dtype, shape } = tensor, start = offsets[k];
+    header[name] = { dtype, shape, data_offsets: [start, start + sizeBytes(tensor)] };
+  });
   // Padded by its bytes, not by its characters: names may be non-ASCII.
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   const image = new Uint8Array(8 + headerBytes + end);
   new DataView(image.buffer).setBigUint64(0, BigInt(headerBytes), true);
   image.fill(0x20, 8, 8 + headerBytes).set(json, 8);
-  let at = 8 + headerBytes;
-  for (const [, { bytes }] of list) {
-    image.set(bytes, at);
-    at += bytes.length;
-  }
+  list.forEach(([, { bytes }], k) => image.set(bytes, 8 + headerBytes + offsets[k]));
   return image;
 }
 
-/**
- * Elements of a float tensor as f32; always a copy, so that alignment does not matter.
- *
- * @param name for messages
- * @throws {DataError} when it holds no floats
- */
-export function toFloat32(name: string, { dtype, bytes }: StoredTensor): Float32Array<ArrayBuffer> {
-  const copy = new Uint8Array(bytes).buffer;
-  if (dtype === "F32") return new Float32Array(copy);
-  if (dtype === "F64") return new Float32Array(new Float64Array(copy));
-  if (dtype === "F16") return new Float32Array(new Float16Array(copy));
-  if (dtype === "BF16") {
-    return new Float32Array(Uint32Array.from(new Uint16Array(copy), (half) => half << 16).buffer);
+/** Where the data of each tensor begin: wide elements first, so that none lies askew. */
+function laidOut(list: readonly (readonly [string, StoredTensor])[]) {
+  const offsets = new Array<number>(list.length);
+  let end = 0;
+  for (const width of [8, 4, 2, 1]) {
+    list.forEach(([, tensor], k) => {
+      if (elementWidths[tensor.dtype] !== width) return;
+      offsets[k] = end;
+      end += sizeBytes(tensor);
+    });
   }
-  throw new DataError(`Cannot read ${name}: it holds ${dtype}, F32, F64, F16 or BF16 is wanted`);
+  return { offsets, end };
 }
