@@ -1,23 +1,18 @@
 /** Layers, architectures and model files. */
 export type { Conv2dOptions } from "../ops/conv2d.ts";
+export type { AvgPoolOptions, PoolOptions } from "../ops/pool.ts";
 export type { Margins, Pair, WindowOptions } from "../ops/window.ts";
-export {
-  BatchNorm2d,
-  Conv2d,
-  type Conv2dLayerOptions,
-  flatten,
-  type Layer,
-  Linear,
-  type LinearOptions,
-} from "./layers.ts";
+export * from "./layers.ts";
 export { type Observation, Pass, type PassOptions, type RandomSite } from "./pass.ts";
 export { fill, type Init, kaimingNormal, normal, torchDefault, uniform } from "./init.ts";
 export {
   type DiskLayout,
+  type NamesParts,
   parameter,
   type ParameterAttrs,
   type ParameterOptions,
   parametersOf,
+  parts,
 } from "./parameter.ts";
 export type { Classifier, Model, ModelEntry, ModelOptions } from "./model.ts";
 export {
