@@ -41,3 +41,9 @@ export const imagenetNormalization = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 } as const;
+
+/** Of torchvision's nets: the shorter side scaled to 256 pixels, the middle 224 cut out. */
+export const imagenetPreparation: Preparation = {
+  ...{ height: 224, width: 224, fit: "crop", share: 224 / 256, filter: "bilinear" },
+  ...{ channels: 3, ...imagenetNormalization },
+};
