@@ -29,3 +29,10 @@ export const torchDefault = (fanIn: number): Init => uniform(1 / Math.sqrt(fanIn
  * @source He et al. 2015, "Delving deep into rectifiers", in torchvision's `fan_out` form
  */
 export const kaimingNormal = (fanOut: number): Init => normal(Math.sqrt(2 / fanOut));
+
+/**
+ * Uniform with variance 2/fan_in, for convolutions before ReLU in nets without batch norm.
+ *
+ * @source He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852
+ */
+export const kaimingUniform = (fanIn: number): Init => uniform(Math.sqrt(6 / fanIn));

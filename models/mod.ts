@@ -1,35 +1,50 @@
 /** Layers, architectures and model files. */
 export type { Conv2dOptions } from "../ops/conv2d.ts";
+export type { AvgPoolOptions, PoolOptions } from "../ops/pool.ts";
 export type { Margins, Pair, WindowOptions } from "../ops/window.ts";
-export {
-  BatchNorm2d,
-  Conv2d,
-  type Conv2dLayerOptions,
-  flatten,
-  type Layer,
-  Linear,
-  type LinearOptions,
-} from "./layers.ts";
+export * from "./layers.ts";
 export { type Observation, Pass, type PassOptions, type RandomSite } from "./pass.ts";
-export { fill, type Init, kaimingNormal, normal, torchDefault, uniform } from "./init.ts";
+export {
+  fill,
+  type Init,
+  kaimingNormal,
+  kaimingUniform,
+  normal,
+  torchDefault,
+  uniform,
+} from "./init.ts";
 export {
   type DiskLayout,
+  type NamesParts,
   parameter,
   type ParameterAttrs,
   type ParameterOptions,
   parametersOf,
+  parts,
 } from "./parameter.ts";
 export type { Classifier, Model, ModelEntry, ModelOptions } from "./model.ts";
 export {
   type Fit,
   imagenetNormalization,
+  imagenetPreparation,
   parsePreparation,
   type Preparation,
   type ResizeFilter,
 } from "./preparation.ts";
 export { type ModelName, models } from "./models.ts";
 export { TutorialCnn } from "./tutorial_cnn.ts";
-export { BasicBlock, ResNet, type Stem } from "./resnet.ts";
+export { BasicBlock, Bottleneck, ResNet, type ResNetSettings, type Stem } from "./resnet.ts";
+export { CifarBlock, CifarResNet } from "./resnet_cifar.ts";
+export { InvertedResidual, MobileNetV2, type MobileNetV2Settings } from "./mobilenet_v2.ts";
+export { Fire, SqueezeNet, type SqueezeNetSettings } from "./squeezenet.ts";
+export {
+  EfficientNetLite,
+  type EfficientNetLiteSettings,
+  LiteBlock,
+  renameEfficientnetPytorch,
+  SeparableBlock,
+} from "./efficientnet_lite.ts";
+export { describeModel, type ModelDescription } from "./describe.ts";
 export { initialWeights, type SavedWeights, Weights } from "./weights.ts";
 export {
   type Checkpoint,

@@ -52,6 +52,8 @@ export interface ModelEntry {
   readonly summary: string;
   /** What its pictures go through where nothing else is said. */
   readonly preparation: Preparation;
+  /** Number of classes of the weights that its authors published. */
+  readonly classes: number;
   /**
    * The architecture, without memory: give it {@link Weights}.
    *

@@ -75,13 +75,28 @@ export function parametersOf(model: object): Map<string, Tensor> {
   return found;
 }
 
+/** Key of the method by which an object says what its parts are called in paths. */
+export const parts: unique symbol = Symbol("parts");
+
+/** An object whose parts have other names in paths than its fields: those that files have. */
+export interface NamesParts {
+  /** Its parts by name, in the order of files. */
+  [parts](): object;
+}
+
+const namesParts = (value: object): value is NamesParts => parts in value;
+
+/** What a model or layer is made of, by name; nothing for a tensor and for plain data. */
+function partsOf(value: unknown): [name: string, part: unknown][] {
+  if (typeof value !== "object" || value === null) return [];
+  if (value instanceof Tensor || ArrayBuffer.isView(value)) return [];
+  return Object.entries(namesParts(value) ? value[parts]() : value);
+}
+
 function eachParameter(value: unknown, path: string, see: (path: string, t: Tensor) => void): void {
-  if (value instanceof Tensor) {
-    if (asParameter(value)) see(path, value);
-  } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
-    for (const [key, field] of Object.entries(value)) {
-      eachParameter(field, path ? `${path}.${key}` : key, see);
-    }
+  if (value instanceof Tensor && asParameter(value)) see(path, value);
+  for (const [name, part] of partsOf(value)) {
+    eachParameter(part, path ? `${path}.${name}` : name, see);
   }
 }
 
@@ -97,17 +112,18 @@ function parametersIn(part: object): Tensor[] {
  */
 export function layersWithout(model: object, trained: ReadonlySet<Tensor>): Set<object> {
   const found = new Set<object>();
-  const isObject = (value: unknown): value is object =>
-    typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+  const objectsIn = (part: object): object[] =>
+    partsOf(part).map(([, value]) => value)
+      .filter((value): value is object => typeof value === "object" && value !== null);
   const addAll = (part: object): void => {
     if (found.has(part) || part instanceof Tensor) return;
     found.add(part);
-    Object.values(part).filter(isObject).forEach(addAll);
+    objectsIn(part).forEach(addAll);
   };
   const visit = (part: object): void => {
     const own = parametersIn(part);
     if (own.length > 0 && !own.some((t) => trained.has(t))) addAll(part);
-    else if (!(part instanceof Tensor)) Object.values(part).filter(isObject).forEach(visit);
+    else objectsIn(part).forEach(visit);
   };
   visit(model);
   return found;

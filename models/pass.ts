@@ -2,6 +2,9 @@
 import { UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import { input } from "../core/structure.ts";
+import type { RandomSite } from "../ops/uniform.ts";
+
+export type { RandomSite } from "../ops/uniform.ts";
 
 /** What a {@link Pass} is for. */
 export interface PassOptions {
@@ -13,16 +16,6 @@ export interface PassOptions {
   readonly frozen?: ReadonlySet<object>;
   /** Seed of what is drawn at random (default 0). */
   readonly seed?: number;
-}
-
-/** A place in a pass where something is drawn: what is drawn is a pure function of it. */
-export interface RandomSite {
-  /** Of the whole training. */
-  readonly seed: number;
-  /** Number of the place within the pass, from 0. */
-  readonly site: number;
-  /** Input u32 `[2]` of the plan: the number of the step, and that of the first example in it. */
-  readonly counter: Tensor;
 }
 
 /** A running statistic that moves towards a value of this batch. */

@@ -43,6 +43,12 @@ export const imagenetNormalization = {
   std: [0.229, 0.224, 0.225],
 } as const;
 
+/** Of torchvision's nets: the shorter side scaled to 256 pixels, the middle 224 cut out. */
+export const imagenetPreparation: Preparation = {
+  ...{ height: 224, width: 224, fit: "crop", share: 224 / 256, filter: "bilinear" },
+  ...{ channels: 3, ...imagenetNormalization },
+};
+
 const fits: readonly string[] = ["crop", "stretch", "pad"] satisfies Fit[];
 const filters: readonly string[] = [
   ...["nearest", "bilinear", "bicubic", "lanczos3"] satisfies ResizeFilter[],

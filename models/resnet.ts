@@ -1,4 +1,4 @@
-/** Residual nets with basic blocks, for small pictures (3×3 stem) and large ones (7×7 stem). */
+/** Residual nets of basic blocks or bottlenecks, for small pictures (3×3 stem) and large ones (7×7). */
 import type { Tensor } from "../core/graph.ts";
 import { add, relu } from "../ops/pointwise.ts";
 import { maxPool2d } from "../ops/pool.ts";
@@ -7,13 +7,22 @@ import { kaimingNormal } from "./init.ts";
 import { BatchNorm2d, Conv2d, type Layer, Linear } from "./layers.ts";
 import type { Classifier, ModelEntry, ModelOptions } from "./model.ts";
 import type { Pass } from "./pass.ts";
-import { imagenetNormalization } from "./preparation.ts";
+import { imagenetPreparation } from "./preparation.ts";
 
 const conv = (from: number, to: number, kernel: number, stride: number): Conv2d => {
   const padding = kernel >> 1;
   const init = kaimingNormal(kernel * kernel * to);
   return new Conv2d(from, to, kernel, { stride, padding, bias: false, init });
 };
+
+/** Projects the shortcut where sizes change; a list, as torchvision's paths want. */
+type Projection = readonly [Conv2d, BatchNorm2d];
+
+const projection = (from: number, to: number, stride: number): Projection | undefined =>
+  stride === 1 && from === to ? undefined : [conv(from, to, 1, stride), new BatchNorm2d(to)];
+
+const projected = (x: Tensor, by: Projection | undefined, pass: Pass): Tensor =>
+  by ? by[1].forward(by[0].forward(x), pass) : x;
 
 /**
  * Two 3×3 convolutions and a shortcut: `[n,h,w,from]` → `[n,⌈h/stride⌉,⌈w/stride⌉,to]`.
@@ -45,9 +54,7 @@ export class BasicBlock implements Layer {
     this.bn1 = new BatchNorm2d(to);
     this.conv2 = conv(to, to, 3, 1);
     this.bn2 = new BatchNorm2d(to);
-    if (stride !== 1 || from !== to) {
-      this.downsample = [conv(from, to, 1, stride), new BatchNorm2d(to)];
-    }
+    this.downsample = projection(from, to, stride);
   }
 
   /**
@@ -58,17 +65,96 @@ export class BasicBlock implements Layer {
   forward(x: Tensor, pass: Pass): Tensor {
     const first = relu(this.bn1.forward(this.conv1.forward(x), pass));
     const second = this.bn2.forward(this.conv2.forward(first), pass);
-    const [project, norm] = this.downsample ?? [];
-    const shortcut = project && norm ? norm.forward(project.forward(x), pass) : x;
-    return relu(add(second, shortcut));
+    return relu(add(second, projected(x, this.downsample, pass)));
+  }
+}
+
+/**
+ * Convolutions of 1×1, 3×3 and 1×1, the middle one narrow, and a shortcut: `[n,h,w,from]` →
+ * `[n,⌈h/stride⌉,⌈w/stride⌉,to]`. The stride is the 3×3's, as in torchvision's "v1.5".
+ *
+ * @source He et al. 2015, arXiv:1512.03385, figure 5; Zagoruyko & Komodakis 2016, arXiv:1605.07146
+ */
+export class Bottleneck implements Layer {
+  /** 1×1, from → inner. */
+  readonly conv1: Conv2d;
+  /** Over the inner channels. */
+  readonly bn1: BatchNorm2d;
+  /** 3×3, inner → inner, with the block's stride. */
+  readonly conv2: Conv2d;
+  /** Over the inner channels. */
+  readonly bn2: BatchNorm2d;
+  /** 1×1, inner → to. */
+  readonly conv3: Conv2d;
+  /** Over `to` channels, before the shortcut is added. */
+  readonly bn3: BatchNorm2d;
+  /** Projects the shortcut where sizes change; a list, as torchvision's paths want. */
+  readonly downsample?: readonly [Conv2d, BatchNorm2d];
+
+  /**
+   * Makes the layers.
+   *
+   * @param from channels of the input
+   * @param inner channels of the 3×3 convolution
+   * @param to channels of the result
+   * @param stride of the 3×3 convolution and of the shortcut
+   * @throws {ShapeError} when a number of channels is no whole number from 1
+   */
+  constructor(from: number, inner: number, to: number, stride: number) {
+    this.conv1 = conv(from, inner, 1, 1);
+    this.bn1 = new BatchNorm2d(inner);
+    this.conv2 = conv(inner, inner, 3, stride);
+    this.bn2 = new BatchNorm2d(inner);
+    this.conv3 = conv(inner, to, 1, 1);
+    this.bn3 = new BatchNorm2d(to);
+    this.downsample = projection(from, to, stride);
+  }
+
+  /**
+   * `relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + shortcut)`.
+   *
+   * @throws {ShapeError} when x has other channels than `from`
+   */
+  forward(x: Tensor, pass: Pass): Tensor {
+    const first = relu(this.bn1.forward(this.conv1.forward(x), pass));
+    const second = relu(this.bn2.forward(this.conv2.forward(first), pass));
+    const third = this.bn3.forward(this.conv3.forward(second), pass);
+    return relu(add(third, projected(x, this.downsample, pass)));
   }
 }
 
 /** How a residual net begins: for pictures of 32 pixels, or of 224. */
 export type Stem = "small" | "imagenet";
 
+/** What tells one residual net from another. */
+export interface ResNetSettings {
+  /** What it is made of: {@link BasicBlock} (default) or {@link Bottleneck}. */
+  readonly block?: "basic" | "bottleneck";
+  /** Number of blocks in each of the four layers. */
+  readonly depths: readonly [number, number, number, number];
+  /** Factor of the bottlenecks' inner channels (default 1). */
+  readonly width?: number;
+  /** How it begins (default `imagenet`). */
+  readonly stem?: Stem;
+}
+
+/** Channels of the four layers, before bottlenecks make four times as many of them. */
+const planes = [64, 128, 256, 512] as const;
+
+/** The blocks of one of the four layers. */
+function layerOf(k: 0 | 1 | 2 | 3, settings: ResNetSettings): (BasicBlock | Bottleneck)[] {
+  const { block = "basic", depths, width = 1 } = settings, more = block === "basic" ? 1 : 4;
+  const to = planes[k] * more, before = k === 0 ? 64 : planes[k - 1] * more;
+  return Array.from({ length: depths[k] }, (_, b) => {
+    const from = b === 0 ? before : to, stride = b === 0 && k > 0 ? 2 : 1;
+    return block === "basic"
+      ? new BasicBlock(from, to, stride)
+      : new Bottleneck(from, planes[k] * width, to, stride);
+  });
+}
+
 /**
- * ResNet of basic blocks; parameter paths and order are torchvision's.
+ * ResNet; parameter paths and order are torchvision's.
  *
  * @source He et al. 2015, "Deep residual learning for image recognition", arXiv:1512.03385
  */
@@ -85,15 +171,15 @@ export class ResNet implements Classifier {
   readonly conv1: Conv2d;
   /** Over the 64 channels of the stem. */
   readonly bn1: BatchNorm2d;
-  /** Blocks of 64 channels, at the stem's size. */
-  readonly layer1: readonly BasicBlock[];
-  /** Blocks of 128 channels, at half of the size. */
-  readonly layer2: readonly BasicBlock[];
-  /** Blocks of 256 channels, at a quarter. */
-  readonly layer3: readonly BasicBlock[];
-  /** Blocks of 512 channels, at an eighth. */
-  readonly layer4: readonly BasicBlock[];
-  /** From the mean of each of 512 channels to the logits. */
+  /** Blocks of 64 planes, at the stem's size. */
+  readonly layer1: readonly (BasicBlock | Bottleneck)[];
+  /** Blocks of 128 planes, at half of the size. */
+  readonly layer2: readonly (BasicBlock | Bottleneck)[];
+  /** Blocks of 256 planes, at a quarter. */
+  readonly layer3: readonly (BasicBlock | Bottleneck)[];
+  /** Blocks of 512 planes, at an eighth. */
+  readonly layer4: readonly (BasicBlock | Bottleneck)[];
+  /** From the mean of each of 512 or 2048 channels to the logits. */
   fc: Linear;
   readonly #stem: Stem;
 
@@ -101,11 +187,10 @@ export class ResNet implements Classifier {
    * Makes the layers.
    *
    * @param name as in the table of models
-   * @param depths number of blocks in each of the four layers
    * @throws {ShapeError} when the number of classes or channels is no whole number from 1
    */
-  constructor(name: string, depths: readonly number[], stem: Stem, options: ModelOptions) {
-    const { classes, channels = 3 } = options;
+  constructor(name: string, settings: ResNetSettings, options: ModelOptions) {
+    const { classes, channels = 3 } = options, { stem = "imagenet" } = settings;
     this.name = name;
     this.classes = classes;
     this.channels = channels;
@@ -113,20 +198,16 @@ export class ResNet implements Classifier {
     this.#stem = stem;
     this.conv1 = stem === "small" ? conv(channels, 64, 3, 1) : conv(channels, 64, 7, 2);
     this.bn1 = new BatchNorm2d(64);
-    const stage = (from: number, to: number, depth: number, stride: number): BasicBlock[] =>
-      Array.from(
-        { length: depth },
-        (_, k) => k === 0 ? new BasicBlock(from, to, stride) : new BasicBlock(to, to, 1),
-      );
-    this.layer1 = stage(64, 64, depths[0], 1);
-    this.layer2 = stage(64, 128, depths[1], 2);
-    this.layer3 = stage(128, 256, depths[2], 2);
-    this.layer4 = stage(256, 512, depths[3], 2);
-    this.fc = new Linear(512, classes);
+    this.layer1 = layerOf(0, settings);
+    this.layer2 = layerOf(1, settings);
+    this.layer3 = layerOf(2, settings);
+    this.layer4 = layerOf(3, settings);
+    this.fc = new Linear(settings.block === "bottleneck" ? 2048 : 512, classes);
   }
 
   /**
-   * Pictures `[n,h,w,channels]`, normalised → the mean of each of the last 512 channels, `[n,512]`.
+   * Pictures `[n,h,w,channels]`, normalised → the mean of each of the last channels, `[n,512]`, or
+   * `[n,2048]` with bottlenecks.
    *
    * @throws {ShapeError} when the pictures have other channels
    */
@@ -139,14 +220,14 @@ export class ResNet implements Classifier {
     return mean(h, { axes: [1, 2] });
   }
 
-  /** Features `[n,512]` → logits `[n,classes]`. */
+  /** Features `[n,512]` or `[n,2048]` → logits `[n,classes]`. */
   head(features: Tensor): Tensor {
     return this.fc.forward(features);
   }
 
   /** A new {@link fc}. */
   resetHead(classes: number): void {
-    this.fc = new Linear(512, classes);
+    this.fc = new Linear(this.fc.weight.shape[0], classes);
     this.classes = classes;
   }
 
@@ -156,15 +237,36 @@ export class ResNet implements Classifier {
   }
 }
 
+/** One of torchvision's for pictures of 224 pixels. */
+const large = (name: string, summary: string, settings: ResNetSettings): ModelEntry => ({
+  summary: `${summary}, 224×224 pictures`,
+  preparation: imagenetPreparation,
+  classes: 1000,
+  create: (options) => new ResNet(name, settings, options),
+});
+
 /** ResNet-18 for pictures of 224 pixels, as torchvision's. */
-export const resnet18: ModelEntry = {
-  summary: "ResNet-18, 11.7 million parameters, 224×224 pictures",
-  preparation: {
-    ...{ height: 224, width: 224, fit: "crop", share: 224 / 256, filter: "bilinear" },
-    ...{ channels: 3, ...imagenetNormalization },
-  },
-  create: (options) => new ResNet("resnet18", [2, 2, 2, 2], "imagenet", options),
-};
+export const resnet18: ModelEntry = large("resnet18", "ResNet-18, 11.7 million parameters", {
+  depths: [2, 2, 2, 2],
+});
+
+/** ResNet-34, as torchvision's. */
+export const resnet34: ModelEntry = large("resnet34", "ResNet-34, 21.8 million parameters", {
+  depths: [3, 4, 6, 3],
+});
+
+/** ResNet-50, as torchvision's: the stride is in the 3×3 convolutions. */
+export const resnet50: ModelEntry = large("resnet50", "ResNet-50, 25.6 million parameters", {
+  block: "bottleneck",
+  depths: [3, 4, 6, 3],
+});
+
+/** ResNet-50 with twice as many inner channels, as torchvision's. */
+export const wideResnet50: ModelEntry = large(
+  "wide_resnet50_2",
+  "ResNet-50 with bottlenecks twice as wide, 68.9 million parameters",
+  { block: "bottleneck", depths: [3, 4, 6, 3], width: 2 },
+);
 
 /** ResNet-18 with a 3×3 stem and no first pool, for pictures of 32 pixels. */
 export const resnet18Small: ModelEntry = {
@@ -173,5 +275,7 @@ export const resnet18Small: ModelEntry = {
     ...{ height: 32, width: 32, fit: "pad", share: 1, filter: "bilinear" },
     ...{ channels: 3, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   },
-  create: (options) => new ResNet("resnet18-small", [2, 2, 2, 2], "small", options),
+  classes: 10,
+  create: (options) =>
+    new ResNet("resnet18-small", { depths: [2, 2, 2, 2], stem: "small" }, options),
 };

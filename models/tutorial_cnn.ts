@@ -83,5 +83,6 @@ export const tutorialCnn: ModelEntry = {
     ...{ height: 32, width: 32, fit: "pad", share: 1, filter: "bilinear" },
     ...{ channels: 3, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   },
+  classes: 10,
   create: (options) => new TutorialCnn(options),
 };

@@ -70,6 +70,7 @@ const ordinaryOnly: Readonly<Record<string, string>> = {
   labelRank: "its own law has NaN among the logits",
   topKHits: "so has its law",
   pixels: "it takes bytes",
+  uniform: "it takes counters",
 };
 
 Deno.test("laws: every exported operation meets special values, or says why not", () => {

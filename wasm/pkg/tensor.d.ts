@@ -201,6 +201,12 @@ export function softmax(x: number, y: number, rows: number, c: number, log: numb
 export function softmax_grad(y: number, dy: number, dx: number, rows: number, c: number, log: number): void;
 
 /**
+ * `y[i]` = the upper 24 bits of the first word for the counter `(counter[1] * each + i,
+ * counter[0])`, times 2^-24. `each` is the number of elements of an example.
+ */
+export function uniform(counter: number, key: number, y: number, count: number, each: number): void;
+
+/**
  * Bytes the kernels' workspace holds; it grows to the largest need met so far.
  */
 export function workspace_bytes(): number;
@@ -254,6 +260,7 @@ export interface InitOutput {
     readonly soft_cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly softmax: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly softmax_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+    readonly uniform: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly workspace_bytes: () => number;
     readonly workspace_reserve: () => number;
     readonly workspace_short: () => number;

@@ -423,6 +423,19 @@ export function softmax_grad(y, dy, dx, rows, c, log) {
 }
 
 /**
+ * `y[i]` = the upper 24 bits of the first word for the counter `(counter[1] * each + i,
+ * counter[0])`, times 2^-24. `each` is the number of elements of an example.
+ * @param {number} counter
+ * @param {number} key
+ * @param {number} y
+ * @param {number} count
+ * @param {number} each
+ */
+export function uniform(counter, key, y, count, each) {
+    wasm.uniform(counter, key, y, count, each);
+}
+
+/**
  * Bytes the kernels' workspace holds; it grows to the largest need met so far.
  * @returns {number}
  */

@@ -35,6 +35,7 @@ export const soft_cross_entropy: (a: number, b: number, c: number, d: number, e:
 export const soft_cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
 export const softmax: (a: number, b: number, c: number, d: number, e: number) => void;
 export const softmax_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+export const uniform: (a: number, b: number, c: number, d: number, e: number) => void;
 export const workspace_bytes: () => number;
 export const workspace_reserve: () => number;
 export const workspace_short: () => number;

@@ -36,3 +36,4 @@ mod reduce;
 mod simd;
 mod soft_cross_entropy;
 mod softmax;
+mod uniform;
