@@ -15,8 +15,14 @@ const below: { readonly [floor: string]: readonly string[] } = {
   vision: ["core", "ops", "wasm"],
 };
 
-/** Floors whose types alone may be imported: the WASM call an operation names is checked so. */
-const typesOnly: { readonly [floor: string]: readonly string[] } = { ops: ["wasm"] };
+/**
+ * Floors whose types alone may be imported: the WASM call an operation names is checked so, and a
+ * preparation is plain data of a model.
+ */
+const typesOnly: { readonly [floor: string]: readonly string[] } = {
+  ops: ["wasm"],
+  data: ["models"],
+};
 
 /** What `browser.ts` may reach: floors that touch neither `Deno` nor `node:`. */
 const portable: readonly string[] = ["core", "ops", "gpu", "models"];
