@@ -5,6 +5,7 @@ export {
   decodeImage,
   type DecodeOptions,
   type Filter,
+  type Format,
   type Image,
   type ImageInfo,
   imageInfo,

@@ -3,6 +3,7 @@
  * 4.8 MB of built-in images with it.
  */
 export * from "./image.ts";
+export * from "./preparation.ts";
 export {
   type Batch,
   batchCount,

@@ -108,13 +108,11 @@ export class PackedPictures implements Pictures {
   }
 
   #batch(indices: Uint32Array, preparation: Preparation, flips?: Uint8Array): Fields {
-    const { width, height, channels } = this.packed, bytes = width * height * channels;
-    const count = indices.length, images = new Uint8Array(count * bytes);
-    for (const [slot, index] of indices.entries()) images.set(this.image(index), slot * bytes);
-    const mirrored = flips && Uint8Array.from(indices, (index) => flips[index]);
+    const { images, labels, ...size } = this.packed, chosen = this.#chosen;
     return {
-      pixels: preparePacked(images, { width, height, channels, count }, preparation, {
-        flips: mirrored,
+      pixels: preparePacked(images, { ...size, count: labels.length }, preparation, {
+        indices: chosen ? indices.map((index) => chosen[index]) : indices,
+        flips: flips && Uint8Array.from(indices, (index) => flips[index]),
       }),
       labels: Int32Array.from(indices, (index) => this.labels[index]),
     };

@@ -1,56 +1,184 @@
-import type { Preparation } from "../models/preparation.ts";
+/**
+ * The one way from a picture to what a net sees, of a file, of decoded pixels, or of images in
+ * memory: training, evaluation and prediction cannot differ.
+ *
+ * Scaling, cutting and padding are reckoned by the Rust crate `wasm/image`, in one call.
+ */
+import { ShapeError, UsageError } from "../core/errors.ts";
+import type { Fit, Preparation, ResizeFilter } from "../models/preparation.ts";
+import {
+  checkRaster,
+  checkSides,
+  type DecodeOptions,
+  type Image,
+  maxSide,
+  pixelLimit,
+  refusal,
+} from "../wasm/image.ts";
+import { codec, words } from "../wasm/image_codec.ts";
+import * as glue from "../wasm/pkg/image.js";
 
-const black = 0xff000000;
-
-/** TEMPORARY until the Rust executor is merged. */
-export function preparePacked(
-  images: Uint8Array,
-  { height, width, channels, count }: {
-    height: number;
-    width: number;
-    channels: 1 | 3;
-    count: number;
-  },
-  preparation: Preparation,
-  { flips }: { flips?: Uint8Array } = {},
-): Uint32Array<ArrayBuffer> {
-  const { height: sh, width: sw } = preparation;
-  const pixels = new Uint32Array(count * sh * sw).fill(black);
-  const top = (sh - height) >> 1, left = (sw - width) >> 1;
-  let from = 0;
-  for (let slot = 0; slot < count; slot++) {
-    const flip = flips?.[slot] === 1, step = flip ? -1 : 1;
-    for (let y = 0; y < height; y++) {
-      let to = (slot * sh + top + y) * sw + left + (flip ? width - 1 : 0);
-      for (let x = 0; x < width; x++, to += step, from += channels) {
-        pixels[to] = channels === 1
-          ? black | images[from] * 0x010101
-          : black | images[from + 2] << 16 | images[from + 1] << 8 | images[from];
-      }
-    }
-  }
-  return pixels;
+/** Images of one size, one after another: `[count, height, width, channels]`, 8 bits a channel. */
+export interface PackedLayout {
+  /** Rows of an image. */
+  readonly height: number;
+  /** Columns of an image. */
+  readonly width: number;
+  /** 1 for grey, 3 for RGB. */
+  readonly channels: number;
+  /** Number of images. */
+  readonly count: number;
 }
 
-import { decodeImage, type Image, resizeImage } from "./image.ts";
-
-/** TEMPORARY */
-export function prepareImage(image: Image, p: Preparation): Uint32Array<ArrayBuffer> {
-  const side = Math.round(p.width * p.share);
-  const { width, data } = resizeImage(image, side, side), size = p.width;
-  const pixels = new Uint32Array(new Uint8Array(data).buffer);
-  if (width === size) return pixels;
-  const padded = new Uint32Array(size * size).fill(black), before = (size - width) >> 1;
-  for (let y = 0; y < width; y++) {
-    padded.set(pixels.subarray(y * width, (y + 1) * width), (before + y) * size + before);
-  }
-  return padded;
+/** Which packed images are wanted, how, and where to. */
+export interface PackedOptions {
+  /** Which images, in this order; all unless told otherwise. */
+  readonly indices?: ArrayLike<number>;
+  /** One number for each wanted image: not 0 mirrors it left to right, before anything else. */
+  readonly flips?: Uint8Array;
+  /** Where the pixels are written, from the start; a new array unless told otherwise. */
+  readonly into?: Uint32Array<ArrayBuffer>;
 }
-/** TEMPORARY */
+
+const fits: readonly Fit[] = ["crop", "stretch", "pad"];
+const filters: readonly ResizeFilter[] = ["nearest", "bilinear", "bicubic", "lanczos3"];
+
+/** The preparation as the numbers that `prepare.rs` reads, checked. */
+function numbersOf(action: string, preparation: Preparation): Float64Array {
+  const { height, width, fit, share, filter, channels } = preparation;
+  checkSides(action, width, height);
+  const wrong = (found: string, hint: string) => {
+    throw new UsageError(`Cannot ${action}: ${found}, ${hint} is wanted`, { hint });
+  };
+  if (!fits.includes(fit)) wrong(`fit is ${fit}`, `one of ${fits.join(", ")}`);
+  if (!filters.includes(filter)) wrong(`filter is ${filter}`, `one of ${filters.join(", ")}`);
+  if (!(share > 0 && share <= 1)) wrong(`share is ${share}`, "a number above 0 up to 1");
+  if (channels !== 1 && channels !== 3) wrong(`channels is ${channels}`, "1 or 3");
+  return Float64Array.of(
+    height,
+    width,
+    fits.indexOf(fit),
+    share,
+    filters.indexOf(filter),
+    channels,
+  );
+}
+
+/**
+ * Decodes a picture and prepares it for a net: pixels `[height, width]`, one `u32` each, RGBA with
+ * red in the low byte, as `ops.pixels` reads them.
+ *
+ * - EXIF orientation is honoured, as in {@link decodeImage}.
+ * - The size is torchvision's: with `crop` the shorter side becomes `round(side / share)`, the
+ *   longer one `trunc(size · long / short)`, and the middle of it is cut out (a half pixel goes to
+ *   the even neighbour). `stretch` scales to `round(side · share)`; `pad` fits the longer side to
+ *   that, the other one truncated, on black, the odd pixel below and to the right.
+ * - Resampling is Pillow's, within one level. A JPEG that is at least twice too large is decoded at
+ *   a half, a quarter or an eighth of its size first, from the lower frequencies of its blocks,
+ *   as by Pillow's `draft`; `nearest` alone takes the pixels of the file.
+ * - Alpha is dropped, as Pillow's `convert("RGB")` does: a transparent pixel shows the colour that
+ *   is stored in it. Where pixels are mixed, colours count by their alpha, and what is transparent
+ *   all over becomes black. Alpha is 255 in the result.
+ * - With one channel, red, green and blue are all the luma `.299 R + .587 G + .114 B`.
+ *
+ * @throws {DataError} naming the file and what is wrong with it, as {@link decodeImage}
+ * @throws {ShapeError} when the size wanted is none
+ * @throws {UsageError} when another field of the preparation, or `maxPixels`, is out of range
+ * @source torchvision, `Resize` and `CenterCrop`
+ */
 export function preparePicture(
   bytes: Uint8Array,
-  p: Preparation,
-  { file }: { file?: string } = {},
-) {
-  return prepareImage(decodeImage(bytes, { file }), p);
+  preparation: Preparation,
+  options: DecodeOptions = {},
+): Uint32Array<ArrayBuffer> {
+  const action = `prepare ${options.file ?? "the picture"}`;
+  const numbers = numbersOf(action, preparation), limit = pixelLimit(action, options);
+  return codec.run((memory) => {
+    using pixels = glue.prepare(bytes, numbers, limit, maxSide);
+    return new Uint32Array(words(memory, pixels));
+  }, refusal(action, options.file));
+}
+
+/**
+ * Prepares decoded pixels, as {@link preparePicture} does.
+ *
+ * @throws {ShapeError} when the bytes do not fit the image's size, or the size wanted is none
+ * @throws {UsageError} when another field of the preparation is out of range
+ */
+export function prepareImage(image: Image, preparation: Preparation): Uint32Array<ArrayBuffer> {
+  const action = "prepare the image", numbers = numbersOf(action, preparation);
+  const channels = checkRaster(action, image, [4]), { data, width, height } = image;
+  return codec.run((memory) => {
+    using pixels = glue.prepare_packed(data, width, height, channels, new Uint8Array(1), numbers);
+    return new Uint32Array(words(memory, pixels));
+  }, refusal(action));
+}
+
+/**
+ * Prepares packed images, as {@link preparePicture} does: pixels `[n, height, width]`.
+ *
+ * Images whose scaled size is their own, such as 28×28 with `pad` and a share of 28/32 in 32×32,
+ * are laid on black as they are.
+ *
+ * @returns `into`, or as much of a new array as is wanted
+ * @throws {ShapeError} when bytes, indices, flips or `into` do not fit
+ * @throws {UsageError} when a field of the preparation is out of range
+ */
+export function preparePacked(
+  images: Uint8Array,
+  layout: PackedLayout,
+  preparation: Preparation,
+  options: PackedOptions = {},
+): Uint32Array<ArrayBuffer> {
+  const action = "prepare the images", numbers = numbersOf(action, preparation);
+  const { height, width, channels } = layout, n = options.indices?.length ?? layout.count;
+  const { flips = new Uint8Array(n) } = options;
+  const area = preparation.height * preparation.width;
+  const into = options.into ?? new Uint32Array(n * area);
+  checkPacked(images, layout);
+  if (flips.length !== n || into.length < n * area) {
+    throw new ShapeError(
+      `Cannot ${action}: ${flips.length} flips and room for ${into.length} pixels, ${n} and ` +
+        `${n * area} are wanted`,
+    );
+  }
+  if (n === 0) return into;
+  const data = chosen(images, layout, options.indices);
+  codec.run((memory) => {
+    using pixels = glue.prepare_packed(data, width, height, channels, flips, numbers);
+    into.set(words(memory, pixels));
+  }, refusal(action));
+  return into;
+}
+
+function checkPacked(images: Uint8Array, { height, width, channels, count }: PackedLayout): void {
+  checkSides("prepare the images", width, height);
+  const wanted = height * width * channels * count;
+  const isCount = Number.isSafeInteger(count) && count >= 0;
+  if (isCount && (channels === 1 || channels === 3) && images.length === wanted) return;
+  throw new ShapeError(
+    `Cannot prepare the images: ${count} of ${width}×${height} pixels and ${channels} channels ` +
+      `have ${images.length} bytes, 1 or 3 channels and as many bytes are wanted`,
+  );
+}
+
+/** The bytes of the chosen images, one after another. */
+function chosen(
+  images: Uint8Array,
+  { height, width, channels, count }: PackedLayout,
+  indices: ArrayLike<number> | undefined,
+): Uint8Array {
+  if (indices === undefined) return images;
+  const size = height * width * channels, result = new Uint8Array(indices.length * size);
+  for (let i = 0; i < indices.length; i++) {
+    const at = indices[i];
+    if (!(Number.isSafeInteger(at) && at >= 0 && at < count)) {
+      throw new ShapeError(
+        `Cannot prepare the images: index ${at} at place ${i}, whole numbers from 0 to ` +
+          `${count - 1} are wanted`,
+      );
+    }
+    result.set(images.subarray(at * size, (at + 1) * size), i * size);
+  }
+  return result;
 }

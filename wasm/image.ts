@@ -1,12 +1,12 @@
 /**
- * Images: decoding, resampling, cropping, encoding, and batches of packed images.
+ * Images: decoding, resampling, cropping, encoding.
  *
  * The work is done by the Rust crate `wasm/image`. No permission is needed. The module is compiled
  * on import and started at the first call; it belongs to the thread that calls, so loader workers
  * each have their own.
  */
 import { DataError, ShapeError, UsageError } from "../core/errors.ts";
-import { codec, type Refuse } from "./image_codec.ts";
+import { bytes as bytesOf, codec, type Refuse } from "./image_codec.ts";
 import * as glue from "./pkg/image.js";
 
 /** An upright image: RGBA, 8 bits a channel, rows from top to bottom, `4 * width * height` bytes. */
@@ -19,10 +19,16 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** The formats that are decoded, as `format.rs` numbers them. */
+const formats = ["png", "jpeg", "webp", "gif", "bmp"] as const;
+
+/** A format that is decoded. */
+export type Format = typeof formats[number];
+
 /** What a file says of itself. */
 export interface ImageInfo {
   /** The format, by the file's first bytes. */
-  readonly format: "png" | "jpeg";
+  readonly format: Format;
   /** Width in pixels of the upright image, as it will be decoded. */
   readonly width: number;
   /** Height in pixels of the upright image. */
@@ -44,7 +50,7 @@ export interface DecodeOptions {
 }
 
 /** Kernel of a resampling; all but `nearest` widen when shrinking, so that nothing aliases. */
-export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
+export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos3";
 
 /** How hard to press a PNG: `small` takes several times as long as `fast`. */
 export type Effort = "fast" | "balanced" | "small";
@@ -64,67 +70,54 @@ export interface Box {
   readonly height: number;
 }
 
-/** Images of one size, one after another: `[n, height, width, channels]`, 8 bits a channel. */
-export interface PackedImages {
-  /** All bytes: a whole number of images. */
-  readonly data: Uint8Array;
-  /** Rows of an image. */
-  readonly height: number;
-  /** Columns of an image. */
-  readonly width: number;
-  /** 1 for grey, 3 for RGB. */
-  readonly channels: 1 | 3;
-}
-
-/** How {@link gatherBatch} lays each image on its canvas. */
-export interface GatherOptions {
-  /** Height of the canvas in pixels; that of the images unless told otherwise. */
-  readonly height?: number;
-  /** Width of the canvas in pixels. */
-  readonly width?: number;
-  /** One number for each image of the batch: not 0 mirrors it left to right. */
-  readonly flips?: Uint8Array;
-  /** Two numbers for each image of the batch: top and left on the canvas; centred if not given. */
-  readonly offsets?: Int32Array;
-  /** What surrounds the image: black, or its nearest edge. Black unless told otherwise. */
-  readonly padding?: "zero" | "edge";
-}
-
-const filters: readonly Filter[] = ["nearest", "bilinear", "bicubic", "lanczos"];
+const filters: readonly Filter[] = ["nearest", "bilinear", "bicubic", "lanczos3"];
 const efforts: readonly Effort[] = ["fast", "balanced", "small"];
 
-/** The longest side a JPEG can have; a PNG that claims a longer one is refused. */
-const maxSide = 65_535;
+/** The longest side a JPEG can have; a picture that claims a longer one is refused. */
+export const maxSide = 65_535;
 const defaultMaxPixels = 100_000_000;
 /** More bytes of pixels than this cannot be addressed by a 32-bit module. */
 const mostPixels = 0xffff_ffff;
 
 const named = (options: { file?: string }) => options.file ?? "the image";
 
-function refusal(action: string, file?: string): Refuse {
+/** Makes the error of a refused file. */
+export function refusal(action: string, file?: string): Refuse {
   return (reason, cause) => new DataError(`Cannot ${action}: ${reason}`, { cause, file });
 }
 
+/** The most pixels that the options allow; a number that no picture can keep is the caller's fault. */
+export function pixelLimit(
+  action: string,
+  { maxPixels = defaultMaxPixels }: DecodeOptions,
+): number {
+  if (maxPixels >= 1) return Math.min(maxPixels, mostPixels);
+  const hint = "maxPixels from 1 on";
+  const found = `Cannot ${action}: maxPixels is ${maxPixels}`;
+  throw new UsageError(`${found}, a number from 1 on is wanted`, { hint });
+}
+
 /**
- * Reads the header of a PNG or JPEG without decoding it, however large the image is.
+ * Reads the header of a PNG, JPEG, WebP, GIF or BMP without decoding it, however large the image is.
  *
  * @param bytes the whole file, or as much of it as holds the header: all before the image data, and
- *   an EXIF chunk that a PNG may have behind them
- * @throws {DataError} when it is neither, or its header is damaged
+ *   an EXIF chunk that a PNG or WebP may have behind them
+ * @throws {DataError} when it is none of these, or its header is damaged
  */
 export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): ImageInfo {
   const fields = codec.run(() => glue.info(bytes), refusal(`read ${named(options)}`, options.file));
   const [format, width, height, channels, bits, orientation] = fields;
-  return { format: format === 0 ? "png" : "jpeg", width, height, channels, bits, orientation };
+  return { format: formats[format], width, height, channels, bits, orientation };
 }
 
 /**
- * Decodes a PNG or JPEG, recognised by its content, to upright RGBA.
+ * Decodes a PNG, JPEG, WebP, GIF or BMP, recognised by its content, to upright RGBA.
  *
  * Palettes, grey and samples below 8 bits are expanded; samples of 16 bits keep their high byte;
  * CMYK becomes RGB by the plain formula `255 (1 - ink) (1 - black)`. Colour profiles and gamma are
- * not applied. The first frame of an animated PNG is taken. EXIF counts where it stands before the
- * image data of a JPEG, or anywhere in a PNG.
+ * not applied. Of an animation the first frame is taken; what a GIF's frame leaves of its screen is
+ * transparent. EXIF counts where it stands before the image data of a JPEG, or anywhere in a PNG or
+ * WebP.
  *
  * The time is bounded by the pixels, and known from the markers before anything is decoded: the
  * scans of a JPEG may visit 96 samples a pixel (64 scans over a whole picture in 4:2:0), about half
@@ -134,25 +127,18 @@ export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): I
  * @throws {DataError} naming the file and what is wrong with it; nothing is allocated for a header
  *   that claims more than `maxPixels`
  * @throws {UsageError} when `maxPixels` is not at least 1
- * @source W3C PNG (third edition), ITU-T T.81, Exif 2.32
+ * @source W3C PNG (third edition), ITU-T T.81, RFC 9649, GIF89a, Exif 2.32
  */
 export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Image {
-  const { maxPixels = defaultMaxPixels } = options;
-  if (!(maxPixels >= 1)) {
-    const hint = "maxPixels from 1 on";
-    const found = `Cannot decode ${named(options)}: maxPixels is ${maxPixels}`;
-    throw new UsageError(`${found}, a number from 1 on is wanted`, { hint });
-  }
-  const size = new Uint32Array(2);
-  const data = codec.run(
-    () => glue.decode(bytes, Math.min(maxPixels, mostPixels), maxSide, size),
-    refusal(`decode ${named(options)}`, options.file),
-  );
-  return { width: size[0], height: size[1], data };
+  const action = `decode ${named(options)}`, limit = pixelLimit(action, options);
+  return codec.run((memory) => {
+    using pixels = glue.decode(bytes, limit, maxSide);
+    return { width: pixels.width, height: pixels.height, data: bytesOf(memory, pixels).slice() };
+  }, refusal(action, options.file));
 }
 
-/** Checks the sides, and that the bytes are as many as the sides say. */
-function checkRaster(action: string, raster: Raster, allowed: readonly number[]): number {
+/** Checks the sides, and that the bytes are as many as the sides say; tells the channels. */
+export function checkRaster(action: string, raster: Raster, allowed: readonly number[]): number {
   const { width, height, data } = raster;
   checkSides(action, width, height);
   const channels = data.length / (width * height);
@@ -163,7 +149,8 @@ function checkRaster(action: string, raster: Raster, allowed: readonly number[])
   );
 }
 
-function checkSides(action: string, width: number, height: number): void {
+/** Checks that sides are whole numbers of an image that can be. */
+export function checkSides(action: string, width: number, height: number): void {
   const isSide = (n: number) => Number.isSafeInteger(n) && n >= 1 && n <= maxSide;
   if (isSide(width) && isSide(height) && width * height <= mostPixels / 4) return;
   throw new ShapeError(
@@ -177,7 +164,7 @@ function checkSides(action: string, width: number, height: number): void {
  * at one half, the kernel widened by the scale when shrinking. Transparent images are resampled
  * with their colours weighted by alpha.
  *
- * `bicubic` is the kernel of Keys with a = -1/2, `lanczos` has three lobes.
+ * `bicubic` is the kernel of Keys with a = -1/2, `lanczos3` has three lobes.
  *
  * @throws {ShapeError} when a size is no whole number from 1, or the bytes do not fit the size
  * @source Keys 1981, Cubic convolution interpolation for digital image processing
@@ -238,60 +225,5 @@ export function encodePng(
   return codec.run(
     () => glue.encode_png(raster.data, raster.width, raster.height, channels, effort),
     refusal("encode the image"),
-  );
-}
-
-/** The bytes of the chosen images, one after another. */
-function chosen(images: PackedImages, index: ArrayLike<number>): Uint8Array {
-  const size = images.height * images.width * images.channels;
-  const count = images.data.length / size;
-  const result = new Uint8Array(index.length * size);
-  for (let i = 0; i < index.length; i++) {
-    const at = index[i];
-    if (!(Number.isSafeInteger(at) && at >= 0 && at < count)) {
-      throw new ShapeError(
-        `Cannot gather a batch: index ${at} at place ${i}, whole numbers from 0 to ${count - 1} ` +
-          `are wanted`,
-      );
-    }
-    result.set(images.data.subarray(at * size, (at + 1) * size), i * size);
-  }
-  return result;
-}
-
-/**
- * Makes a batch of packed images: one `u32` a pixel, RGBA with red in the low byte,
- * `[index.length, height, width]`, ready for upload.
- *
- * Each image is mirrored if asked, then laid at (top, left) on a canvas of `height` × `width`; what
- * lies outside is cut off. Random crops after padding, as torchvision's `RandomCrop(size, padding)`,
- * are offsets drawn from `-padding` to `padding`.
- *
- * @throws {ShapeError} when an index is out of range, or an option's length is not the batch's
- */
-export function gatherBatch(
-  images: PackedImages,
-  index: ArrayLike<number>,
-  options: GatherOptions = {},
-): Uint32Array {
-  const { height: h, width: w, channels } = images, n = index.length;
-  const { height = h, width = w, padding = "zero" } = options;
-  checkSides("gather a batch", w, h);
-  checkSides("gather a batch", width, height);
-  const flips = options.flips ?? new Uint8Array(n);
-  const top = Math.floor((height - h) / 2), left = Math.floor((width - w) / 2);
-  const offsets = options.offsets ??
-    Int32Array.from({ length: 2 * n }, (_, i) => i % 2 === 0 ? top : left);
-  if (flips.length !== n || offsets.length !== 2 * n || images.data.length % (h * w * channels)) {
-    throw new ShapeError(
-      `Cannot gather a batch: ${n} indices, ${flips.length} flips, ${offsets.length} offsets and ` +
-        `${images.data.length} bytes, ${n} flips, ${2 * n} offsets and a multiple of ` +
-        `${h * w * channels} bytes are wanted`,
-    );
-  }
-  const data = chosen(images, index), edge = padding === "edge";
-  return codec.run(
-    () => glue.gather(data, h, w, channels, flips, offsets, height, width, edge),
-    refusal("gather a batch"),
   );
 }

@@ -4,7 +4,7 @@ import { isScript, projectFiles, root } from "./project_files.ts";
 import { binaryFaults, textFaults, undocumentedExports } from "./source_rules.ts";
 
 const files = await projectFiles();
-const binary = /\.(wasm|png|jpg|jpeg|gz|safetensors|bin|pth|npz)$/;
+const binary = /\.(wasm|png|jpg|jpeg|webp|gz|safetensors|bin|pth|npz)$/;
 /** What a program wrote: it has no budget, yet it may name no machine. */
 const generated = /^wasm\/pkg\/|\.lock$/;
 

@@ -58,11 +58,12 @@ Deno.test("a file cut anywhere is refused, with the place of the cut", () => {
 });
 
 Deno.test("foreign files are told by their content", () => {
-  const wanted = ", a PNG or JPEG file is wanted";
+  const wanted = ", a PNG, JPEG, WebP, GIF or BMP file is wanted";
   equal(refusal(new Uint8Array()), `the file is empty${wanted}`);
   equal(refusal(text("hello, world")), `it starts with the text "hello, world"${wanted}`);
-  equal(refusal(text("GIF89a....")), `it is a GIF file${wanted}`);
-  equal(refusal(text("RIFF1234WEBPVP8 ")), `it is a WebP file${wanted}`);
+  equal(refusal(text("II*\0....")), `it is a TIFF file${wanted}`);
+  equal(refusal(text("\0\0\0\x20ftypavif")), `it is an AVIF file${wanted}`);
+  equal(refusal(text("RIFF1234WAVEfmt ")), `it is a WAVE file${wanted}`);
   equal(refusal(text("<!DOCTYPE html><p>404")), `it is an HTML page${wanted}`);
   equal(refusal(Uint8Array.of(0, 1, 0xfe)), `it starts with the bytes 00 01 fe${wanted}`);
   equal(refusal(Uint8Array.of(0x89, 0x50)), `the data ends after 2 bytes${wanted}`);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Filter } from "../../wasm/image.ts";
 
-/** Where Pillow's RGBA bytes lie in `expected.bin`. */
+/** Where the RGBA bytes of an oracle lie: Pillow's in `expected.bin`, libwebp's in another. */
 export interface Case {
   readonly file: string;
   readonly width: number;
@@ -25,17 +25,23 @@ const folder = new URL("../fixtures/images/", import.meta.url);
 export const fixture = (name: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(new URL(name, folder)));
 
-/** All cases that `make.py` wrote. */
-export const fixtures: {
+const json = (name: string) => JSON.parse(new TextDecoder().decode(fixture(name)));
+
+interface Cases {
   decode: DecodeCase[];
   resize: (Case & { filter: Filter })[];
-} = JSON.parse(new TextDecoder().decode(fixture("cases.json")));
+}
 
-const expected = fixture("expected.bin");
+const byPillow: Cases = json("cases.json"), byLibwebp: DecodeCase[] = json("webp_cases.json");
 
-/** Pillow's RGBA bytes for a case. */
-export const expectedOf = ({ offset, width, height }: Case): Uint8Array =>
-  expected.subarray(offset, offset + width * height * 4);
+/** All cases that `make.py` and `make_webp.py` wrote. */
+export const fixtures: Cases = { ...byPillow, decode: [...byPillow.decode, ...byLibwebp] };
+
+const expected = fixture("expected.bin"), expectedWebp = fixture("webp_expected.bin");
+
+/** The oracle's RGBA bytes for a case. */
+export const expectedOf = ({ file, offset, width, height }: Case): Uint8Array =>
+  (file.endsWith(".webp") ? expectedWebp : expected).subarray(offset, offset + width * height * 4);
 
 /** Largest difference of two byte arrays; infinite when their lengths differ. */
 export function worst(a: Uint8Array, b: Uint8Array): number {
@@ -59,15 +65,21 @@ export function untar(tar: Uint8Array): Map<string, Uint8Array> {
   return files;
 }
 
-/** An archive of the shared test data, or nothing, with the reason printed, where it is absent. */
-export function sharedArchive(name: string): Map<string, Uint8Array> | undefined {
+/** A file of the shared test data, or nothing, with the reason printed, where it is absent. */
+export function sharedFile(path: string): Uint8Array<ArrayBuffer> | undefined {
   const root = Deno.env.get("FOVEA_TEST_DATA") ??
     fileURLToPath(new URL("../../../shared/data", import.meta.url));
   try {
-    return untar(new Uint8Array(readFileSync(`${root}/image-decode/${name}`)));
+    return new Uint8Array(readFileSync(`${root}/${path}`));
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    console.log(`skipped: no image-decode/${name}, set FOVEA_TEST_DATA to the folder of test data`);
+    console.log(`skipped: no ${path}, set FOVEA_TEST_DATA to the folder of test data`);
     return undefined;
   }
+}
+
+/** An archive of the shared test data, or nothing, with the reason printed, where it is absent. */
+export function sharedArchive(name: string): Map<string, Uint8Array> | undefined {
+  const bytes = sharedFile(`image-decode/${name}`);
+  return bytes === undefined ? undefined : untar(bytes);
 }

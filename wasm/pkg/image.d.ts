@@ -2,9 +2,29 @@
 /* eslint-disable */
 
 /**
- * Decodes a PNG or JPEG to upright RGBA; `size` receives width and height.
+ * A result that stays in the module's memory until it is freed, so that JavaScript copies it once,
+ * to where it is wanted.
  */
-export function decode(bytes: Uint8Array, max_pixels: number, max_side: number, size: Uint32Array): Uint8Array;
+export class Pixels {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Where the pixels lie; at a multiple of 4 where the function that made them says so.
+     */
+    readonly address: number;
+    /**
+     * Number of pixels.
+     */
+    readonly count: number;
+    readonly height: number;
+    readonly width: number;
+}
+
+/**
+ * Decodes a picture to upright RGBA.
+ */
+export function decode(bytes: Uint8Array, max_pixels: number, max_side: number): Pixels;
 
 /**
  * Writes a PNG of 1, 3 or 4 channels; `effort` is 0 fast, 1 balanced, 2 small.
@@ -12,18 +32,22 @@ export function decode(bytes: Uint8Array, max_pixels: number, max_side: number, 
 export function encode_png(data: Uint8Array, width: number, height: number, channels: number, effort: number): Uint8Array;
 
 /**
- * Makes a batch of pixels, one `u32` each, of packed images; see [`gather::Layout`].
- *
- * `flips` has one number an image, not 0 to mirror it; `offsets` has top and left for each.
- */
-export function gather(data: Uint8Array, height: number, width: number, channels: number, flips: Uint8Array, offsets: Int32Array, out_height: number, out_width: number, edge: boolean): Uint32Array;
-
-/**
- * What a file says of itself, without decoding it: format (0 PNG, 1 JPEG), width, height,
- * channels of the file (1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha), bits a sample,
- * EXIF orientation (1 to 8). Width and height are those of the upright image.
+ * What a file says of itself, without decoding it: format (a number, see `format.rs`), width,
+ * height, channels of the file (1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha), bits a
+ * sample, EXIF orientation (1 to 8). Width and height are those of the upright image.
  */
 export function info(bytes: Uint8Array): Uint32Array;
+
+/**
+ * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] for the numbers.
+ */
+export function prepare(bytes: Uint8Array, preparation: Float64Array, max_pixels: number, max_side: number): Pixels;
+
+/**
+ * What a net sees of pictures of one size, of 1, 3 or 4 channels, one after another, as `u32`
+ * pixels; `flips` has a number for each, not 0 to mirror it first.
+ */
+export function prepare_packed(data: Uint8Array, width: number, height: number, channels: number, flips: Uint8Array, preparation: Float64Array): Pixels;
 
 /**
  * Resamples RGBA pixels; `filter` is 0 nearest, 1 bilinear, 2 bicubic, 3 Lanczos.
@@ -34,10 +58,16 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
-    readonly decode: (a: number, b: number, c: number, d: number, e: number, f: number, g: any) => [number, number, number, number];
+    readonly __wbg_pixels_free: (a: number, b: number) => void;
+    readonly decode: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly encode_png: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
-    readonly gather: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number, number, number];
     readonly info: (a: number, b: number) => [number, number, number, number];
+    readonly pixels_address: (a: number) => number;
+    readonly pixels_count: (a: number) => number;
+    readonly pixels_height: (a: number) => number;
+    readonly pixels_width: (a: number) => number;
+    readonly prepare: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly prepare_packed: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
     readonly resize: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_malloc: (a: number, b: number) => number;

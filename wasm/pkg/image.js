@@ -1,25 +1,75 @@
 /* @ts-self-types="./image.d.ts" */
 
 /**
- * Decodes a PNG or JPEG to upright RGBA; `size` receives width and height.
+ * A result that stays in the module's memory until it is freed, so that JavaScript copies it once,
+ * to where it is wanted.
+ */
+export class Pixels {
+    static __wrap(ptr) {
+        ptr = ptr >>> 0;
+        const obj = Object.create(Pixels.prototype);
+        obj.__wbg_ptr = ptr;
+        PixelsFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        PixelsFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_pixels_free(ptr, 0);
+    }
+    /**
+     * Where the pixels lie; at a multiple of 4 where the function that made them says so.
+     * @returns {number}
+     */
+    get address() {
+        const ret = wasm.pixels_address(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Number of pixels.
+     * @returns {number}
+     */
+    get count() {
+        const ret = wasm.pixels_count(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * @returns {number}
+     */
+    get height() {
+        const ret = wasm.pixels_height(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * @returns {number}
+     */
+    get width() {
+        const ret = wasm.pixels_width(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+}
+if (Symbol.dispose) Pixels.prototype[Symbol.dispose] = Pixels.prototype.free;
+
+/**
+ * Decodes a picture to upright RGBA.
  * @param {Uint8Array} bytes
  * @param {number} max_pixels
  * @param {number} max_side
- * @param {Uint32Array} size
- * @returns {Uint8Array}
+ * @returns {Pixels}
  */
-export function decode(bytes, max_pixels, max_side, size) {
+export function decode(bytes, max_pixels, max_side) {
     const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
     const len0 = WASM_VECTOR_LEN;
-    var ptr1 = passArray32ToWasm0(size, wasm.__wbindgen_malloc);
-    var len1 = WASM_VECTOR_LEN;
-    const ret = wasm.decode(ptr0, len0, max_pixels, max_side, ptr1, len1, size);
-    if (ret[3]) {
-        throw takeFromExternrefTable0(ret[2]);
+    const ret = wasm.decode(ptr0, len0, max_pixels, max_side);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
     }
-    var v3 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
-    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
-    return v3;
+    return Pixels.__wrap(ret[0]);
 }
 
 /**
@@ -44,40 +94,9 @@ export function encode_png(data, width, height, channels, effort) {
 }
 
 /**
- * Makes a batch of pixels, one `u32` each, of packed images; see [`gather::Layout`].
- *
- * `flips` has one number an image, not 0 to mirror it; `offsets` has top and left for each.
- * @param {Uint8Array} data
- * @param {number} height
- * @param {number} width
- * @param {number} channels
- * @param {Uint8Array} flips
- * @param {Int32Array} offsets
- * @param {number} out_height
- * @param {number} out_width
- * @param {boolean} edge
- * @returns {Uint32Array}
- */
-export function gather(data, height, width, channels, flips, offsets, out_height, out_width, edge) {
-    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ptr1 = passArray8ToWasm0(flips, wasm.__wbindgen_malloc);
-    const len1 = WASM_VECTOR_LEN;
-    const ptr2 = passArray32ToWasm0(offsets, wasm.__wbindgen_malloc);
-    const len2 = WASM_VECTOR_LEN;
-    const ret = wasm.gather(ptr0, len0, height, width, channels, ptr1, len1, ptr2, len2, out_height, out_width, edge);
-    if (ret[3]) {
-        throw takeFromExternrefTable0(ret[2]);
-    }
-    var v4 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
-    wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
-    return v4;
-}
-
-/**
- * What a file says of itself, without decoding it: format (0 PNG, 1 JPEG), width, height,
- * channels of the file (1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha), bits a sample,
- * EXIF orientation (1 to 8). Width and height are those of the upright image.
+ * What a file says of itself, without decoding it: format (a number, see `format.rs`), width,
+ * height, channels of the file (1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha), bits a
+ * sample, EXIF orientation (1 to 8). Width and height are those of the upright image.
  * @param {Uint8Array} bytes
  * @returns {Uint32Array}
  */
@@ -91,6 +110,51 @@ export function info(bytes) {
     var v2 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
     wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
     return v2;
+}
+
+/**
+ * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] for the numbers.
+ * @param {Uint8Array} bytes
+ * @param {Float64Array} preparation
+ * @param {number} max_pixels
+ * @param {number} max_side
+ * @returns {Pixels}
+ */
+export function prepare(bytes, preparation, max_pixels, max_side) {
+    const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ptr1 = passArrayF64ToWasm0(preparation, wasm.__wbindgen_malloc);
+    const len1 = WASM_VECTOR_LEN;
+    const ret = wasm.prepare(ptr0, len0, ptr1, len1, max_pixels, max_side);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return Pixels.__wrap(ret[0]);
+}
+
+/**
+ * What a net sees of pictures of one size, of 1, 3 or 4 channels, one after another, as `u32`
+ * pixels; `flips` has a number for each, not 0 to mirror it first.
+ * @param {Uint8Array} data
+ * @param {number} width
+ * @param {number} height
+ * @param {number} channels
+ * @param {Uint8Array} flips
+ * @param {Float64Array} preparation
+ * @returns {Pixels}
+ */
+export function prepare_packed(data, width, height, channels, flips, preparation) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ptr1 = passArray8ToWasm0(flips, wasm.__wbindgen_malloc);
+    const len1 = WASM_VECTOR_LEN;
+    const ptr2 = passArrayF64ToWasm0(preparation, wasm.__wbindgen_malloc);
+    const len2 = WASM_VECTOR_LEN;
+    const ret = wasm.prepare_packed(ptr0, len0, width, height, channels, ptr1, len1, ptr2, len2);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return Pixels.__wrap(ret[0]);
 }
 
 /**
@@ -122,8 +186,8 @@ function __wbg_get_imports() {
             const ret = Error(getStringFromWasm0(arg0, arg1));
             return ret;
         },
-        __wbg___wbindgen_copy_to_typed_array_fc0809a4dec43528: function(arg0, arg1, arg2) {
-            new Uint8Array(arg2.buffer, arg2.byteOffset, arg2.byteLength).set(getArrayU8FromWasm0(arg0, arg1));
+        __wbg___wbindgen_throw_be289d5034ed271b: function(arg0, arg1) {
+            throw new Error(getStringFromWasm0(arg0, arg1));
         },
         __wbindgen_init_externref_table: function() {
             const table = wasm.__wbindgen_externrefs;
@@ -141,6 +205,10 @@ function __wbg_get_imports() {
     };
 }
 
+const PixelsFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_pixels_free(ptr >>> 0, 1));
+
 function getArrayU32FromWasm0(ptr, len) {
     ptr = ptr >>> 0;
     return getUint32ArrayMemory0().subarray(ptr / 4, ptr / 4 + len);
@@ -149,6 +217,14 @@ function getArrayU32FromWasm0(ptr, len) {
 function getArrayU8FromWasm0(ptr, len) {
     ptr = ptr >>> 0;
     return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
+}
+
+let cachedFloat64ArrayMemory0 = null;
+function getFloat64ArrayMemory0() {
+    if (cachedFloat64ArrayMemory0 === null || cachedFloat64ArrayMemory0.byteLength === 0) {
+        cachedFloat64ArrayMemory0 = new Float64Array(wasm.memory.buffer);
+    }
+    return cachedFloat64ArrayMemory0;
 }
 
 function getStringFromWasm0(ptr, len) {
@@ -172,16 +248,16 @@ function getUint8ArrayMemory0() {
     return cachedUint8ArrayMemory0;
 }
 
-function passArray32ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 4, 4) >>> 0;
-    getUint32ArrayMemory0().set(arg, ptr / 4);
+function passArray8ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 1, 1) >>> 0;
+    getUint8ArrayMemory0().set(arg, ptr / 1);
     WASM_VECTOR_LEN = arg.length;
     return ptr;
 }
 
-function passArray8ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 1, 1) >>> 0;
-    getUint8ArrayMemory0().set(arg, ptr / 1);
+function passArrayF64ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 8, 8) >>> 0;
+    getFloat64ArrayMemory0().set(arg, ptr / 8);
     WASM_VECTOR_LEN = arg.length;
     return ptr;
 }
@@ -212,6 +288,7 @@ let wasmModule, wasm;
 function __wbg_finalize_init(instance, module) {
     wasm = instance.exports;
     wasmModule = module;
+    cachedFloat64ArrayMemory0 = null;
     cachedUint32ArrayMemory0 = null;
     cachedUint8ArrayMemory0 = null;
     wasm.__wbindgen_start();

@@ -1,9 +1,15 @@
-//! JPEG, baseline, progressive and lossless, to upright RGBA.
+//! JPEG, baseline, progressive and lossless.
+//!
+//! What a net sees is often a small part of a photo's pixels. Then the decoder computes each block
+//! from its lowest frequencies alone, at a half, a quarter or an eighth of its side: libjpeg's
+//! scaled decoding, Pillow's `draft`.
 
 mod outline;
 
-use crate::pixels::{blank, check_memory, ends_early, expand, Image, Info, Limits, Result};
-use crate::{exif, orient};
+use crate::exif;
+use crate::format::Request;
+use crate::orient::Turn;
+use crate::pixels::{area, check_memory, damaged, ends_early, room, Info, Raster, Result, Size};
 use jpeg_decoder::{Decoder, Error, ImageInfo, PixelFormat, UnsupportedFeature};
 use outline::{Frame, Outline};
 use std::io::ErrorKind;
@@ -17,35 +23,35 @@ pub fn info(bytes: &[u8]) -> Result<Info> {
     let info = open(bytes)?.info;
     let outline = Outline::of(bytes, true);
     let orientation = outline.exif.map_or(1, exif::orientation);
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    let (width, height) = if orient::swaps(orientation) {
-        (height, width)
-    } else {
-        (width, height)
-    };
     let channels = match info.pixel_format {
         PixelFormat::L8 | PixelFormat::L16 => 1,
         PixelFormat::RGB24 | PixelFormat::CMYK32 => 3,
     };
     Ok(Info {
-        width,
-        height,
+        size: Turn::of(orientation).exchange(size_of(info)),
         channels,
         bits: outline.frame.map_or(8, |frame| u32::from(frame.precision)),
         orientation,
     })
 }
 
-pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image> {
+pub fn decode(bytes: &[u8], request: Request) -> Result<Raster> {
     let Opened { mut decoder, info } = open(bytes)?;
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    limits.check(width, height)?;
+    let full = size_of(info);
+    request.limits.check(full)?;
     let outline = Outline::of(bytes, false);
     outline.check(bytes.len())?;
-    let pixels = u64::from(width) * u64::from(height);
     let decoder_bytes = outline.frame.as_ref().map_or(0, Frame::decoder_bytes);
-    // Twice the result, where it is turned.
-    check_memory(bytes.len() as u64 + decoder_bytes + 8 * pixels)?;
+    // What the decoder gives, and what is made of it.
+    check_memory(bytes.len() as u64 + decoder_bytes + 8 * area(full))?;
+    let orientation = outline.exif.map_or(1, exif::orientation);
+    let wanted = match (request.preparation, &outline.frame) {
+        (Some(preparation), Some(frame)) if frame.has_blocks() => {
+            preparation.most_shrunk(full, orientation)
+        }
+        _ => 1,
+    };
+    let (size, shrunk) = shrink(&mut decoder, full, wanted)?;
     let samples = decoder
         .decode()
         .map_err(|e| explain(e, bytes, "the image data"))?;
@@ -59,21 +65,47 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image> {
         PixelFormat::RGB24 => 3,
         PixelFormat::CMYK32 => 4,
     };
-    if samples.len() as u64 != pixels * channels as u64 {
+    if samples.len() as u64 != area(size) * channels as u64 {
         return Err("it has fewer pixels than its header says, a whole file is wanted".to_owned());
     }
-    let mut data = blank(width, height)?;
-    match info.pixel_format {
-        PixelFormat::CMYK32 => expand_cmyk(&mut data, &samples),
-        _ => expand(&mut data, &samples, channels),
-    }
-    drop(samples);
-    let image = Image {
-        width,
-        height,
-        data,
+    let (channels, data) = match info.pixel_format {
+        PixelFormat::CMYK32 => (3, rgb_of_cmyk(&samples)?),
+        _ => (channels, samples),
     };
-    orient::upright(image, outline.exif.map_or(1, exif::orientation))
+    Ok(Raster {
+        full,
+        shrunk,
+        ..Raster::new(size, channels, data, orientation)
+    })
+}
+
+fn size_of(info: ImageInfo) -> Size {
+    [info.width, info.height].map(u32::from)
+}
+
+/// Has the decoder shrink the picture; tells the size it will have, and by how much it is shrunk.
+fn shrink(decoder: &mut Decoder<&[u8]>, full: Size, by: u32) -> Result<(Size, u32)> {
+    let size = full.map(|side| side.div_ceil(by));
+    if by == 1 {
+        return Ok((full, 1));
+    }
+    // The decoder takes the first of its sizes that reaches one of the sides asked for; the other
+    // one is out of reach.
+    let (width, height) = if full[0] > full[1] {
+        (size[0] as u16, u16::MAX)
+    } else {
+        (u16::MAX, size[1] as u16)
+    };
+    let mut scale = |width, height| {
+        let (width, height) = decoder.scale(width, height).map_err(|e| e.to_string())?;
+        Ok::<Size, String>([width, height].map(u32::from))
+    };
+    if scale(width, height)? == size {
+        return Ok((size, by));
+    }
+    // Sides of a few pixels are the same at several scales.
+    scale(u16::MAX, u16::MAX)?;
+    Ok((full, 1))
 }
 
 /// Reads the header.
@@ -104,17 +136,18 @@ fn narrow(samples: &[u8], bits: u8) -> Vec<u8> {
 
 /// The plain conversion of Pillow and of browsers without a colour profile: each ink takes its
 /// share of the light that black lets through.
-fn expand_cmyk(to: &mut [u8], from: &[u8]) {
-    for (t, f) in to.chunks_exact_mut(4).zip(from.chunks_exact(4)) {
-        let light = 255 - u32::from(f[3]);
-        for (t, &ink) in t.iter_mut().zip(&f[..3]) {
+fn rgb_of_cmyk(samples: &[u8]) -> Result<Vec<u8>> {
+    let mut data = room(samples.len() as u64 / 4 * 3)?;
+    for &[c, m, y, k] in samples.as_chunks().0 {
+        let light = 255 - u32::from(k);
+        data.extend([c, m, y].map(|ink| {
             // Ink times light over 255, rounded.
             let product = u32::from(ink) * light + 128;
             let absorbed = ((product >> 8) + product) >> 8;
-            *t = light.saturating_sub(absorbed) as u8;
-        }
-        t[3] = 255;
+            light.saturating_sub(absorbed) as u8
+        }));
     }
+    Ok(data)
 }
 
 fn explain(error: Error, bytes: &[u8], place: &str) -> String {
@@ -130,12 +163,7 @@ fn explain(error: Error, bytes: &[u8], place: &str) -> String {
             };
             format!("it is a JPEG with {found}, a common baseline or progressive JPEG is wanted")
         }
-        Error::Format(text) => damaged(&text, place),
-        other => damaged(&other.to_string(), place),
+        Error::Format(text) => damaged(text, place, "JPEG"),
+        other => damaged(other, place, "JPEG"),
     }
-}
-
-fn damaged(text: &str, place: &str) -> String {
-    let text = text.trim_end_matches('.');
-    format!("{place} of the JPEG is damaged ({text}), an undamaged file is wanted")
 }

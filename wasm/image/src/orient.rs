@@ -1,43 +1,67 @@
-//! Turns and mirrors an image as its EXIF orientation asks.
+//! How a stored picture is turned and mirrored to stand upright (EXIF 2.32, section 4.6.4, tag 274).
 
-use crate::pixels::{blank, Image, Result};
+use crate::pixels::Size;
 
-/// True where the upright image has width and height exchanged.
-pub fn swaps(orientation: u32) -> bool {
-    (5..=8).contains(&orientation)
+/// EXIF's number for a picture that is stored as it is meant to be seen.
+pub const UPRIGHT: u32 = 1;
+/// EXIF's number for a picture that is mirrored left to right.
+pub const MIRRORED: u32 = 2;
+
+/// First the stored axes are reversed where asked, then exchanged.
+#[derive(Clone, Copy)]
+pub struct Turn {
+    /// Of the stored axes, across and down.
+    pub reverses: [bool; 2],
+    /// True where stored rows are upright columns.
+    pub swaps: bool,
 }
 
-/// The image as it is meant to be seen (EXIF 2.32, section 4.6.4, tag 274).
-pub fn upright(image: Image, orientation: u32) -> Result<Image> {
-    let (w, h) = (image.width as isize, image.height as isize);
-    // The upright pixel (x, y) is the stored pixel number start + x * across + y * down.
-    let (start, across, down) = match orientation {
-        2 => (w - 1, -1, w),
-        3 => (w * h - 1, -1, -w),
-        4 => (w * (h - 1), 1, -w),
-        5 => (0, w, 1),
-        6 => (w * (h - 1), -w, 1),
-        7 => (w * h - 1, -w, -1),
-        8 => (w - 1, w, -1),
-        _ => return Ok(image),
-    };
-    let (width, height) = if swaps(orientation) {
-        (image.height, image.width)
-    } else {
-        (image.width, image.height)
-    };
-    let mut data = blank(width, height)?;
-    for (y, row) in data.chunks_exact_mut(width as usize * 4).enumerate() {
-        let mut from = start + y as isize * down;
-        for to in row.chunks_exact_mut(4) {
-            let at = from as usize * 4;
-            to.copy_from_slice(&image.data[at..at + 4]);
-            from += across;
+/// Where the upright pixel (x, y) is stored: at pixel number `start + x * across + y * down`.
+pub struct Steps {
+    pub start: isize,
+    pub across: isize,
+    pub down: isize,
+}
+
+impl Turn {
+    pub fn of(orientation: u32) -> Turn {
+        let (reverses, swaps) = match orientation {
+            2 => ([true, false], false),
+            3 => ([true, true], false),
+            4 => ([false, true], false),
+            5 => ([false, false], true),
+            6 => ([false, true], true),
+            7 => ([true, true], true),
+            8 => ([true, false], true),
+            _ => ([false, false], false),
+        };
+        Turn { reverses, swaps }
+    }
+
+    /// What belongs to the stored axes, by upright axes, and the other way round.
+    pub fn exchange<T>(self, [across, down]: [T; 2]) -> [T; 2] {
+        if self.swaps {
+            [down, across]
+        } else {
+            [across, down]
         }
     }
-    Ok(Image {
-        width,
-        height,
-        data,
-    })
+
+    /// How to walk over pixels stored with this size.
+    pub fn steps(self, stored: Size) -> Steps {
+        let [width, height] = stored.map(|side| side as isize);
+        let (mut start, mut step) = (0, [1, width]);
+        for (axis, last) in [width - 1, height - 1].into_iter().enumerate() {
+            if self.reverses[axis] {
+                start += last * step[axis];
+                step[axis] = -step[axis];
+            }
+        }
+        let [across, down] = self.exchange(step);
+        Steps {
+            start,
+            across,
+            down,
+        }
+    }
 }

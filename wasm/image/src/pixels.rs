@@ -1,19 +1,59 @@
-//! What the decoders share: the decoded image, the limits, and memory that may be refused.
+//! What the decoders share: pixels as a file stores them, the limits, and memory that may be refused.
 
 /// An answer, or what is wrong with the data and what is wanted.
 pub type Result<T> = std::result::Result<T, String>;
 
-/// Upright RGBA pixels.
-pub struct Image {
-    pub width: u32,
-    pub height: u32,
-    pub data: Vec<u8>,
+/// Columns and rows.
+pub type Size = [u32; 2];
+
+/// Pixels of 1 (grey), 2 (grey, alpha), 3 (colour) or 4 channels, 8 bits each, row by row.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub size: Size,
+    pub channels: usize,
+    pub data: &'a [u8],
 }
 
-/// What a header says.
+/// A picture as a decoder leaves it: channels and direction are the file's, so that nothing is
+/// widened or turned before it has been made small.
+pub struct Raster {
+    pub size: Size,
+    pub channels: usize,
+    pub data: Vec<u8>,
+    /// EXIF orientation, 1 to 8.
+    pub orientation: u32,
+    /// Size in the file. Where the decoder has shrunk by a whole number, a side of the raster is
+    /// that of the file over this number, rounded up.
+    pub full: Size,
+    pub shrunk: u32,
+}
+
+impl Raster {
+    /// A raster of the file's own size.
+    pub fn new(size: Size, channels: usize, data: Vec<u8>, orientation: u32) -> Raster {
+        let (full, shrunk) = (size, 1);
+        Raster {
+            size,
+            channels,
+            data,
+            orientation,
+            full,
+            shrunk,
+        }
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View {
+            size: self.size,
+            channels: self.channels,
+            data: &self.data,
+        }
+    }
+}
+
+/// What a header says; width and height are those of the upright picture.
 pub struct Info {
-    pub width: u32,
-    pub height: u32,
+    pub size: Size,
     pub channels: u32,
     pub bits: u32,
     pub orientation: u32,
@@ -27,7 +67,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub fn check(self, width: u32, height: u32) -> Result<()> {
+    pub fn check(self, [width, height]: Size) -> Result<()> {
         let size = format!("{width}×{height} pixels");
         if width == 0 || height == 0 {
             return Err(format!(
@@ -40,13 +80,18 @@ impl Limits {
                 "{size} exceed the limit of {side} a side, a smaller image is wanted"
             ));
         }
-        if u64::from(width) * u64::from(height) > u64::from(self.pixels) {
+        if area([width, height]) > u64::from(self.pixels) {
             let pixels = grouped(self.pixels as u64);
             let wanted = "a smaller image is wanted";
             return Err(format!("{size} exceed the limit of {pixels}, {wanted}"));
         }
         Ok(())
     }
+}
+
+/// Pixels of a size.
+pub fn area([width, height]: Size) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// Of the 4 GiB that a module can address; the rest is for what the estimates leave out.
@@ -64,51 +109,43 @@ pub fn check_memory(bytes: u64) -> Result<()> {
     ))
 }
 
-/// `count` zero bytes, or an error where the memory is not to be had: a failed allocation of
-/// `vec!` would end the whole instance.
-pub fn zeroed(count: u64) -> Result<Vec<u8>> {
+/// An empty vector with room for `count` values, or an error where the memory is not to be had: a
+/// failed allocation of `vec!` would end the whole instance.
+pub fn room<T>(count: u64) -> Result<Vec<T>> {
     let mut data = Vec::new();
     let length = usize::try_from(count).unwrap_or(usize::MAX);
     match data.try_reserve_exact(length) {
-        Ok(()) => {
-            data.resize(length, 0);
-            Ok(data)
-        }
+        Ok(()) => Ok(data),
         Err(_) => Err(format!(
             "{} bytes of memory are not to be had, a smaller image is wanted",
-            grouped(count)
+            grouped(count.saturating_mul(size_of::<T>() as u64))
         )),
     }
 }
 
-/// Zero bytes for `width` x `height` RGBA pixels.
-pub fn blank(width: u32, height: u32) -> Result<Vec<u8>> {
-    zeroed(u64::from(width) * u64::from(height) * 4)
+/// `count` zero bytes.
+pub fn zeroed(count: u64) -> Result<Vec<u8>> {
+    let mut data = room(count)?;
+    data.resize(data.capacity().min(count as usize), 0);
+    Ok(data)
 }
 
-/// Spreads pixels of 1 (grey), 2 (grey, alpha), 3 (colour) or 4 channels to RGBA.
-pub fn expand(to: &mut [u8], from: &[u8], channels: usize) {
-    let pixels = to.chunks_exact_mut(4);
-    match channels {
-        1 => pixels
-            .zip(from)
-            .for_each(|(t, &v)| t.copy_from_slice(&[v, v, v, 255])),
-        2 => pixels
-            .zip(from.chunks_exact(2))
-            .for_each(|(t, f)| t.copy_from_slice(&[f[0], f[0], f[0], f[1]])),
-        3 => pixels
-            .zip(from.chunks_exact(3))
-            .for_each(|(t, f)| t.copy_from_slice(&[f[0], f[1], f[2], 255])),
-        _ => pixels
-            .zip(from.chunks_exact(4))
-            .for_each(|(t, f)| t.copy_from_slice(f)),
-    }
+/// Zero bytes for pixels of a size and a number of channels.
+pub fn blank(size: Size, channels: usize) -> Result<Vec<u8>> {
+    zeroed(area(size) * channels as u64)
 }
 
 /// The message for data that stops too early.
 pub fn ends_early(length: usize, place: &str) -> String {
     let at = grouped(length as u64);
     format!("the data ends at byte {at} inside {place}, a whole file is wanted")
+}
+
+/// The message for what a decoder cannot make sense of, in the decoder's words.
+pub fn damaged(error: impl std::fmt::Display, place: &str, format: &str) -> String {
+    let text = error.to_string();
+    let text = text.trim_end_matches('.');
+    format!("{place} of the {format} is damaged ({text}), an undamaged file is wanted")
 }
 
 /// Decimal digits in groups of three.

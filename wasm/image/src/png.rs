@@ -1,10 +1,12 @@
-//! PNG, all kinds, to RGBA.
+//! PNG, all kinds.
 //!
 //! Samples of 16 bits keep their high byte, as in libpng's `png_set_strip_16`.
 //! Checksums are verified: a file damaged in transport must not become training data.
 
-use crate::pixels::{blank, ends_early, expand, grouped, zeroed, Image, Info, Limits, Result};
-use crate::{exif, orient};
+use crate::exif;
+use crate::format::Request;
+use crate::orient::Turn;
+use crate::pixels::{area, blank, damaged, ends_early, grouped, Info, Raster, Result};
 use ::png::{chunk, ColorType, Decoded, Decoder, DecodingError, StreamingDecoder, Transformations};
 use std::io::{Cursor, ErrorKind};
 
@@ -36,11 +38,6 @@ pub fn info(bytes: &[u8]) -> Result<Info> {
     }
     let header = decoder.info().ok_or_else(no_data)?;
     let orientation = orientation(bytes);
-    let (width, height) = if orient::swaps(orientation) {
-        (header.height, header.width)
-    } else {
-        (header.width, header.height)
-    };
     let is_transparent = header.trns.is_some();
     let channels = match header.color_type {
         ColorType::Grayscale if is_transparent => 2,
@@ -49,23 +46,22 @@ pub fn info(bytes: &[u8]) -> Result<Info> {
         other => other.samples() as u32,
     };
     Ok(Info {
-        width,
-        height,
+        size: Turn::of(orientation).exchange([header.width, header.height]),
         channels,
         bits: header.bit_depth as u32,
         orientation,
     })
 }
 
-pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image> {
+pub fn decode(bytes: &[u8], request: Request) -> Result<Raster> {
     let mut decoder = open(bytes);
     let header = decoder
         .read_header_info()
         .map_err(|e| explain(e, bytes, "the header"))?;
-    let (width, height, interlaced) = (header.width, header.height, header.interlaced);
+    let size = [header.width, header.height];
     let bits = header.bit_depth as u64 * header.color_type.samples() as u64;
-    limits.check(width, height)?;
-    check_data(bytes, u64::from(width) * u64::from(height) * bits / 8)?;
+    request.limits.check(size)?;
+    check_data(bytes, area(size) * bits / 8)?;
     let mut reader = decoder
         .read_info()
         .map_err(|e| explain(e, bytes, "the header"))?;
@@ -77,30 +73,15 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image> {
         ColorType::Rgba => 4,
         ColorType::Indexed => return Err(no_palette()),
     };
-    let mut data = blank(width, height)?;
-    let in_image = |e| explain(e, bytes, "the image data");
-    let row_length = width as usize * channels;
-    if interlaced {
-        let mut frame = zeroed(row_length as u64 * u64::from(height))?;
-        reader.next_frame(&mut frame).map_err(in_image)?;
-        expand(&mut data, &frame, channels);
-    } else {
-        let mut row = zeroed(row_length as u64)?;
-        for to in data.chunks_exact_mut(width as usize * 4) {
-            reader.read_row(&mut row).map_err(in_image)?;
-            expand(to, &row, channels);
-        }
-    }
+    let mut data = blank(size, channels)?;
+    reader
+        .next_frame(&mut data)
+        .map_err(|e| explain(e, bytes, "the image data"))?;
     // What follows the pixels belongs to a whole file, its end mark above all.
     reader
         .finish()
         .map_err(|e| explain(e, bytes, "the chunks after the image data"))?;
-    let image = Image {
-        width,
-        height,
-        data,
-    };
-    orient::upright(image, orientation(bytes))
+    Ok(Raster::new(size, channels, data, orientation(bytes)))
 }
 
 /// The chunks by their lengths, each with its type; the last one may be cut. Checksums are the
@@ -182,10 +163,6 @@ fn explain(error: DecodingError, bytes: &[u8], place: &str) -> String {
         DecodingError::LimitsExceeded => {
             format!("{place} needs too much memory, a smaller image is wanted")
         }
-        other => {
-            let text = other.to_string();
-            let text = text.trim_end_matches('.');
-            format!("{place} of the PNG is damaged ({text}), an undamaged file is wanted")
-        }
+        other => damaged(other, place, "PNG"),
     }
 }

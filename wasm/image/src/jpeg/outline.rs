@@ -201,6 +201,11 @@ impl Frame {
         self.process == Process::Lossless && self.precision != 8
     }
 
+    /// True where samples are coded in blocks, which can be decoded smaller.
+    pub fn has_blocks(&self) -> bool {
+        self.process != Process::Lossless
+    }
+
     /// Bytes that the decoder holds at its peak: coefficients, planes, and its result.
     pub fn decoder_bytes(&self) -> u64 {
         let units = self.units();
