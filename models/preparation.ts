@@ -1,5 +1,6 @@
 /** What is done to a picture before a net sees it, as plain data: part of a model file and a run. */
 import { DataError } from "../core/errors.ts";
+import { printableJson } from "./checkpoint/byte_reader.ts";
 
 /**
  * How a picture of other proportions becomes the net's.
@@ -64,7 +65,7 @@ const maxSide = 65_536;
  * @throws {DataError} when it is no JSON object, or a field is missing, wrong or unknown
  * @example
  * ```ts
- * import { models, parsePreparation } from "./mod.ts";
+ * import { models, parsePreparation } from "../mod.ts";
  * const { height, fit } = parsePreparation(JSON.stringify(models["resnet18"].preparation));
  * console.log(height, fit); // 224 "crop"
  * ```
@@ -86,11 +87,13 @@ export function parsePreparation(text: string, action = "read a preparation"): P
   const side = `a whole number from 1 to ${maxSide}`;
   const height = take("height", isSide, side), width = take("width", isSide, side);
   const fit = take("fit", (v): v is Fit => isIn(fits, v), `one of ${fits.join(", ")}`);
-  const share = take(
-    "share",
-    (v): v is number => typeof v === "number" && v > 0 && v <= 1,
-    "a number above 0 and at most 1",
-  );
+  const isShare = (v: unknown): v is number => {
+    if (typeof v !== "number" || !(v > 0 && v <= 1)) return false;
+    // What is scaled must have a pixel, and be no larger than a net's picture may be.
+    const isBounded = fit !== "crop" || Math.max(height, width) / v <= maxSide;
+    return isBounded && v * Math.min(height, width) >= 0.5;
+  };
+  const share = take("share", isShare, "a number above 0 and at most 1 that leaves a pixel");
   const filter = take(
     "filter",
     (v): v is ResizeFilter => isIn(filters, v),
@@ -112,8 +115,14 @@ export function parsePreparation(text: string, action = "read a preparation"): P
 const isIn = (list: readonly string[], value: unknown): boolean =>
   typeof value === "string" && list.includes(value);
 
-/** A value of a JSON text, short. */
-const shown = (value: unknown): string => `${JSON.stringify(value)}`.slice(0, 80);
+/** A value of a JSON text for a message; it may be of any kind, length and depth. */
+function shown(value: unknown): string {
+  try {
+    return printableJson(`${JSON.stringify(value)}`.slice(0, 80));
+  } catch {
+    return "[[…]]"; // nested deeper than the stack
+  }
+}
 
 function objectIn(text: string): Map<string, unknown> | undefined {
   try {

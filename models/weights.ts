@@ -109,8 +109,8 @@ export class Weights implements Disposable {
    *   a NaN; nothing is changed then
    * @example A backbone for other classes
    * ```ts
-   * import { models, openDevice, serializeSafetensors, Weights } from "./mod.ts";
-   * import { initialWeights, readStateDict } from "./mod.ts";
+   * import { models, openDevice, serializeSafetensors, Weights } from "../mod.ts";
+   * import { initialWeights, readStateDict } from "../mod.ts";
    * using device = await openDevice();
    * using trained = initialWeights(device, models["tutorial-cnn"].create({ classes: 10 }), 1);
    * const file = readStateDict(serializeSafetensors(await trained.save()), "ten.safetensors");

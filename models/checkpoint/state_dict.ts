@@ -49,7 +49,7 @@ export interface StateDictOptions {
  *   plain values; the message says what it is
  * @example What a checkpoint holds
  * ```ts
- * import { readStateDict, serializeSafetensors } from "./mod.ts";
+ * import { readStateDict, serializeSafetensors } from "../../mod.ts";
  * const bytes = new Uint8Array(Float32Array.of(1, 2).buffer);
  * const image = serializeSafetensors([["module.fc.bias", { dtype: "F32", shape: [2], bytes }]]);
  * const { format, tensors, unwrapped } = readStateDict(image, "net.safetensors");

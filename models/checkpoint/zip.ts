@@ -2,7 +2,7 @@
  * Zip archives as PyTorch writes them: entries that are stored as they are, found by the directory
  * at the end. Every offset and length is checked, and entries may not overlap.
  *
- * Checksums are not compared: neither of the other formats has any, and PyTorch can leave them out.
+ * Checksums are not compared: the other formats have none, and PyTorch can leave them out.
  *
  * @source PKWARE "APPNOTE.TXT" 6.3.10, §4.3 and §4.5.3
  */
