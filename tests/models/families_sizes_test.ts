@@ -66,6 +66,25 @@ Deno.test("families: multiply-adds of the tutorial's net, by hand", () => {
   );
 });
 
+Deno.test("families: README's table is the table", async () => {
+  const text = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const rows = text.split("\n").filter((line) => /^\| `.*×\d+ +\|$/.test(line))
+    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  assert.deepEqual(
+    rows.toSorted(),
+    names.map((name) => {
+      const { parameters, multiplyAdds } = describeModel(create(name)),
+        p = models[name].preparation;
+      const millions = (multiplyAdds / 1e6).toLocaleString("en", {
+        minimumFractionDigits: 1,
+        maximumFractionDigits: 1,
+      });
+      const numbers = [parameters.toLocaleString("en"), `${millions} M`, `${p.height}×${p.width}`];
+      return [`\`${name}\``, ...numbers];
+    }).toSorted(),
+  );
+});
+
 Deno.test("families: the table's entries are whole", () => {
   for (const name of names) {
     const { preparation: p, summary } = models[name], model = create(name);

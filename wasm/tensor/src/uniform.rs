@@ -32,9 +32,10 @@ pub fn uniform(counter: *const u32, key: *const u32, y: *mut f32, count: usize, 
 #[inline(never)]
 unsafe fn run(y: *mut f32, count: usize, start: u32, step: u32, keys: [u32; 3]) {
     let lanes = u32x4(0, 1, 2, 3);
+    let keys = [0, 1, 2].map(|k: usize| u32x4_splat(keys[k]));
     for i in (0..count).step_by(4) {
         let at = u32x4_add(u32x4_splat(start.wrapping_add(i as u32)), lanes);
-        let word = first_word(at, u32x4_splat(step), keys.map(|key| u32x4_splat(key)));
+        let word = first_word(at, u32x4_splat(step), keys);
         let number = f32x4_convert_u32x4(u32x4_shr(word, 8));
         let number = f32x4_mul(number, f32x4_splat(1.0 / 16_777_216.0));
         // SAFETY: the store is cut.
