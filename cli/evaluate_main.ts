@@ -1,6 +1,5 @@
 /** Evaluate: accuracy and loss of a model file on a data set's test images. */
 import { UsageError } from "../core/errors.ts";
-import { models } from "../models/models.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
 import { classification } from "../train/classification.ts";
@@ -10,13 +9,12 @@ import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
+import { findModel, modelOptions } from "./model_options.ts";
 import { openNamedDataset } from "./open_dataset.ts";
-import { choice, group, integer } from "./options.ts";
+import { group, integer } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
-import { dataOptions, names, standardDataset } from "./training_options.ts";
-import { findWeights } from "./weights_file.ts";
-import { weightsOption } from "./weights_option.ts";
+import { dataOptions, standardDataset } from "./training_options.ts";
 
 /** The command. */
 export const command = defineCommand({
@@ -32,9 +30,8 @@ export const command = defineCommand({
   permissions: ["--allow-read"],
   positionals: {},
   options: {
-    ...group("Model", {
-      weights: weightsOption,
-      model: choice(names(models), { help: "architecture it must be of", unset: "any" }),
+    ...modelOptions,
+    ...group("Evaluation", {
       batchSize: integer({ help: "images a pass at most", default: 250, min: 1, max: 65_536 }),
     }),
     ...dataOptions,
@@ -47,10 +44,9 @@ export const command = defineCommand({
     using progress = new Progress({ terminal: err, label: "evaluate" });
     using interrupt = new Interrupt({ onFirst: () => progress.clear() });
     const { signal } = interrupt;
-    const { checkpoint, origin } = await findWeights(options.weights, lines);
-    checkModel(checkpoint.model.name, checkpoint.file, options.model);
     const name = options.dataset ?? standardDataset;
     const dataset = await openNamedDataset(name, options, context, signal);
+    const { checkpoint, origin } = await findModel(options, lines, dataset.classes);
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
@@ -82,11 +78,6 @@ export const command = defineCommand({
     );
   },
 });
-
-function checkModel(found: string, file: string, wanted: string | undefined): void {
-  if (wanted === undefined || found === wanted) return;
-  throw new UsageError(`Cannot evaluate ${file}: it is a ${found}, ${wanted} was asked for`);
-}
 
 function checkClasses(
   found: readonly string[],

@@ -5,11 +5,10 @@ import { type Guess, Predictor } from "../train/predictor.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatPercent } from "./format.ts";
+import { findModel, modelOptions } from "./model_options.ts";
 import { group, integer, path, rest } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
-import { findWeights } from "./weights_file.ts";
-import { weightsOption } from "./weights_option.ts";
 
 /** Pictures that come with the project. */
 const pictures = ["examples/pictures/bag.png", "examples/pictures/ankle_boot.png"];
@@ -30,18 +29,18 @@ export const command = defineCommand({
   ],
   permissions: ["--allow-read"],
   positionals: {
-    images: rest(path({ help: "PNG or JPEG files", valueName: "IMAGE" }), { min: 1 }),
+    images: rest(path({ help: "PNG, JPEG, WebP, GIF or BMP files", valueName: "IMAGE" }), {
+      min: 1,
+    }),
   },
   options: {
-    ...group("Model", {
-      weights: weightsOption,
-      top: integer({ help: "classes to show", default: 5, min: 1 }),
-    }),
+    ...group("Answer", { top: integer({ help: "classes to show", default: 5, min: 1 }) }),
+    ...modelOptions,
     device: machineOptions.device,
     ...outputOptions,
   },
   run: async ({ options, positionals }, { out, err, lines }): Promise<void> => {
-    const { checkpoint, origin } = await findWeights(options.weights, lines);
+    const { checkpoint, origin } = await findModel(options, lines);
     const { device } = await chooseDevice(options.device);
     using _device = device;
     using predictor = await Predictor.create(device, checkpoint);
@@ -56,11 +55,19 @@ export const command = defineCommand({
   },
 });
 
-/** Columns of the longest bar. */
-const barWidth = 24;
+/** Columns of the longest bar, and of the longest name. */
+const barWidth = 24, nameWidth = 40;
+
+/** A name that stays on its line: ImageNet's can be a hundred letters of synonyms. */
+function shortened(name: string): string {
+  return name.length <= nameWidth ? name : `${name.slice(0, nameWidth - 1)}…`;
+}
 
 function show(out: Terminal, file: string, guesses: readonly Guess[]): void {
-  const rows = guesses.map(({ label, probability }) => ({ name: printable(label), probability }));
+  const rows = guesses.map(({ label, probability }) => ({
+    name: shortened(printable(label)),
+    probability,
+  }));
   const width = Math.max(...rows.map(({ name }) => name.length));
   out.line(out.paint.bold(printable(file)));
   for (const { name, probability } of rows) {

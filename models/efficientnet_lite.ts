@@ -306,6 +306,7 @@ const entry = (number: number, size: string, settings: EfficientNetLiteSettings)
     },
     classes: 1000,
     create: (options) => new EfficientNetLite(`tf_efficientnet_lite${number}`, settings, options),
+    rename: (net) => net instanceof EfficientNetLite ? renameEfficientnetPytorch(net) : (n) => n,
   };
 };
 

@@ -27,6 +27,7 @@ export {
   type Fit,
   imagenetNormalization,
   imagenetPreparation,
+  normalizations,
   parsePreparation,
   type Preparation,
   type ResizeFilter,

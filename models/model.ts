@@ -60,4 +60,10 @@ export interface ModelEntry {
    * @throws {ShapeError} when the number of classes or channels is no whole number from 1
    */
   create(options: ModelOptions): Classifier;
+  /**
+   * Names of its parameters by those in files of other ports; names of no such form stay.
+   *
+   * @param model as {@link create} made it
+   */
+  readonly rename?: (model: Classifier) => (name: string) => string;
 }

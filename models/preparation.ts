@@ -44,6 +44,18 @@ export const imagenetNormalization = {
   std: [0.229, 0.224, 0.225],
 } as const;
 
+/** Means and divisors of the channels by the names that people know them by. */
+export const normalizations = {
+  /** ImageNet's statistics. */
+  "imagenet": imagenetNormalization,
+  /** CIFAR-10's statistics. */
+  "cifar10": { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+  /** From −1 to 1. */
+  "half": { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  /** From 0 to 1. */
+  "none": { mean: [0, 0, 0], std: [1, 1, 1] },
+} as const satisfies Record<string, Pick<Preparation, "mean" | "std">>;
+
 /** Of torchvision's nets: the shorter side scaled to 256 pixels, the middle 224 cut out. */
 export const imagenetPreparation: Preparation = {
   ...{ height: 224, width: 224, fit: "crop", share: 224 / 256, filter: "bilinear" },

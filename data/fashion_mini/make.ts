@@ -6,6 +6,7 @@
  */
 import { openFashionMnist } from "../idx.ts";
 import type { PackedPictures } from "../pictures.ts";
+import { packSections } from "../../tools/wasm_container.ts";
 import { encodeSmallest } from "./png_sheet.ts";
 import type { GreyImage } from "./png_sheet.ts";
 
@@ -33,26 +34,6 @@ function tile(split: PackedPictures, indices: readonly number[], columns: number
   return { width, height, data };
 }
 
-/** An unsigned number in WebAssembly's variable-length form. */
-function leb128(n: number): number[] {
-  return n < 128 ? [n] : [n % 128 + 128, ...leb128(Math.floor(n / 128))];
-}
-
-/**
- * A WebAssembly module without code that carries files as custom sections. Deno imports such a
- * module without any permission, from a disk or a URL, which it does for no other binary file.
- */
-function pack(files: Readonly<Record<string, Uint8Array>>): Blob {
-  const parts: Uint8Array<ArrayBuffer>[] = [Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)];
-  for (const [name, data] of Object.entries(files)) {
-    const label = new TextEncoder().encode(name);
-    const head = [...leb128(label.length), ...label];
-    parts.push(Uint8Array.from([0, ...leb128(head.length + data.length), ...head]));
-    parts.push(new Uint8Array(data));
-  }
-  return new Blob(parts);
-}
-
 const { train, test, classes } = await openFashionMnist();
 const files: Record<string, Uint8Array> = {};
 for (
@@ -68,7 +49,7 @@ for (
   files[`${name}.labels`] = Uint8Array.from(indices, (i) => split.labels[i]);
 }
 const here = (name: string) => new URL(name, import.meta.url);
-await Deno.writeFile(here("sheets.wasm"), pack(files).stream());
+await Deno.writeFile(here("sheets.wasm"), packSections(files).stream());
 const rows = classes.map((_, label) =>
   [...train.labels.keys()].filter((i) => train.labels[i] === label)
 );

@@ -1,0 +1,173 @@
+/** The options that say which net a command uses, alike in `predict` and `evaluate`. */
+import { UsageError } from "../core/errors.ts";
+import { readFile } from "../data/files.ts";
+import { type Checkpoint, decodeCheckpoint, loadModel } from "../models/checkpoint.ts";
+import { readStateDict } from "../models/checkpoint/state_dict.ts";
+import { headSize } from "../models/head_size.ts";
+import { models } from "../models/models.ts";
+import { normalizations, type Preparation } from "../models/preparation.ts";
+import { newestBest } from "../train/newest_run.ts";
+import type { CommandLines } from "./command_lines.ts";
+import { choice, group, integer, path, text, type Values } from "./options.ts";
+import { names } from "./training_options.ts";
+
+const stored = "as the weights say";
+
+/** Which net, and what it is shown. */
+export const modelOptions = group("Model", {
+  weights: path({
+    help: "model file, of Fovea or PyTorch",
+    unset: "the newest run's best, else EfficientNet-Lite0 for ImageNet",
+    valueName: "FILE",
+  }),
+  model: choice(names(models), { help: "architecture", unset: stored }),
+  labels: path({
+    help: "file with the name of a class a line",
+    unset: stored,
+    valueName: "FILE",
+  }),
+  size: integer({
+    help: "height and width of what the net sees",
+    unset: stored,
+    min: 1,
+    max: 4096,
+  }),
+  fit: choice(["crop", "stretch", "pad"], {
+    help: "how other proportions become a square",
+    unset: stored,
+  }),
+  normalize: text({
+    help: "imagenet, cifar10, half, none, or m,m,m/s,s,s: mean and divisor of the channels",
+    unset: stored,
+    valueName: "NAME",
+  }),
+});
+
+/** Values of {@link modelOptions}. */
+export type ModelOptionValues = Values<typeof modelOptions>;
+
+/** A net and where it was found. */
+export interface FoundModel {
+  readonly checkpoint: Checkpoint;
+  /** In words, such as `weights of runs/…/best.safetensors`. */
+  readonly origin: string;
+}
+
+/**
+ * The file given; else the newest run's best, where reading `runs` is allowed already (it is not
+ * worth a question); else the net that ships as a module. Options override what they say.
+ *
+ * @param usual names of the classes where neither file nor options have any, if their number fits
+ * @throws {UsageError} when an option does not fit the file
+ * @throws {CheckpointError} when nothing says what the file is for
+ * @throws {DataError} when a file is missing or damaged
+ */
+export async function findModel(
+  options: ModelOptionValues,
+  lines: CommandLines,
+  usual?: readonly string[],
+): Promise<FoundModel> {
+  const labels = options.labels === undefined ? undefined : await readLabels(options.labels);
+  const settle = (found: Checkpoint): Checkpoint => settled(found, options, labels);
+  const file = options.weights ?? await newestAllowed("runs");
+  if (file !== undefined) {
+    const shown = lines.path(file), bytes = await readFile("read the weights", file);
+    const found = await read(bytes, shown, options, usual);
+    return { checkpoint: settle(found), origin: `weights of ${shown}` };
+  }
+  const { efficientnetLite0Imagenet } = await import("../models/pretrained/efficientnet_lite0.ts");
+  const checkpoint = decodeCheckpoint(efficientnetLite0Imagenet(), "the built-in weights");
+  return { checkpoint: settle(checkpoint), origin: "built-in weights for ImageNet" };
+}
+
+async function newestAllowed(root: string): Promise<string | undefined> {
+  const { state } = await Deno.permissions.query({ name: "read", path: root });
+  return state === "granted" ? await newestBest(root) : undefined;
+}
+
+/** A file of ours says all that is needed; any other one is read for a model of the table. */
+async function read(
+  bytes: Uint8Array,
+  file: string,
+  { model: name }: ModelOptionValues,
+  usual?: readonly string[],
+): Promise<Checkpoint> {
+  const dict = readStateDict(bytes, file);
+  if (dict.metadata.model !== undefined || name === undefined) {
+    if (name === undefined && dict.metadata.model === undefined) throw unnamed(file);
+    return decodeCheckpoint(bytes, file);
+  }
+  const entry = models[name], count = headSize(entry, dict) ?? entry.classes;
+  const model = entry.create({ classes: count }), { preparation } = entry;
+  const classes = await classNames(count, usual);
+  return loadModel(bytes, { model, file, classes, preparation, rename: entry.rename?.(model) });
+}
+
+function unnamed(file: string): UsageError {
+  return new UsageError(
+    `Cannot use ${file}: it does not say which architecture it is for, \`model\` is wanted`,
+    { hint: `give \`model\`, one of ${Object.keys(models).join(", ")}` },
+  );
+}
+
+/** What the outputs of a net without names of its own are called. */
+async function classNames(count: number, usual?: readonly string[]): Promise<readonly string[]> {
+  if (usual?.length === count) return usual;
+  const known = await import("../models/pretrained/imagenet_labels.ts");
+  const all = [known.imagenetLabels, known.imagenetLabelsWithBackground];
+  return all.find(({ length }) => length === count) ??
+    Array.from({ length: count }, (_, k) => `class ${k}`);
+}
+
+/** What the options say over what the file says. */
+function settled(
+  found: Checkpoint,
+  options: ModelOptionValues,
+  labels: readonly string[] | undefined,
+): Checkpoint {
+  const { model, file } = found, classes = labels ?? found.classes;
+  if (options.model !== undefined && options.model !== model.name) {
+    throw new UsageError(
+      `Cannot use ${file}: it is a ${model.name}, ${options.model} was asked for`,
+    );
+  }
+  if (classes.length !== model.classes) {
+    throw new UsageError(
+      `Cannot use ${options.labels} with ${file}: it has ${classes.length} names, ` +
+        `${model.classes} are wanted`,
+    );
+  }
+  return { ...found, classes, preparation: preparationOf(found.preparation, options) };
+}
+
+function preparationOf(
+  base: Preparation,
+  { size, fit, normalize }: ModelOptionValues,
+): Preparation {
+  const side = size === undefined ? {} : { height: size, width: size };
+  // A share means another thing to each fit.
+  const fitted = fit === undefined || fit === base.fit ? {} : { fit, share: 1 };
+  const scaled = normalize === undefined ? {} : normalization(normalize, base.channels);
+  return { ...base, ...side, ...fitted, ...scaled };
+}
+
+function normalization(given: string, channels: number): Pick<Preparation, "mean" | "std"> {
+  const known = Object.entries(normalizations).find(([name]) => name === given)?.[1];
+  const numbers = given.split("/").map((part) => part.split(",").map(Number));
+  const [mean, std = []] = known ? [known.mean, known.std] : numbers;
+  const isGood = (known || numbers.length === 2) &&
+    [mean, std].every((list) => list.length === channels && list.every(Number.isFinite)) &&
+    std.every((s) => s > 0);
+  if (isGood) return { mean, std };
+  throw new UsageError(
+    `Cannot normalize by ${given}: ${Object.keys(normalizations).join(", ")}, or ${channels} ` +
+      `means, a slash and ${channels} divisors above 0 are wanted`,
+    { hint: "for instance --normalize 0.485,0.456,0.406/0.229,0.224,0.225" },
+  );
+}
+
+async function readLabels(file: string): Promise<readonly string[]> {
+  const text = new TextDecoder().decode(await readFile("read the labels", file));
+  const lines = text.split(/\r?\n/);
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
