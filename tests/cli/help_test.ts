@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { CommandLines } from "../../cli/command_lines.ts";
 import * as evaluate from "../../cli/evaluate_main.ts";
+import * as inspect from "../../cli/inspect_main.ts";
+import * as listing from "../../cli/models_main.ts";
 import { helpPage, wrap } from "../../cli/help.ts";
 import * as predict from "../../cli/predict_main.ts";
 import { fromFileUrl } from "../../cli/std.ts";
@@ -68,7 +70,7 @@ const taskOf = (name: string): CommandLines => {
   return new CommandLines({ url: entry.href, args }, "/usr/bin/deno");
 };
 
-for (const { command } of [train, predict, evaluate]) {
+for (const { command } of [train, predict, evaluate, listing, inspect]) {
   Deno.test(`help: the page of ${command.name} keeps to every width`, () => {
     for (const columns of [40, 60, 80, 200]) {
       const page = helpPage(command, taskOf(command.name), palette(false), columns);

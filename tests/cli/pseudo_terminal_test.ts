@@ -107,7 +107,7 @@ Deno.test("pseudo-terminal: a dumb one gets no escapes", { ignore }, async () =>
 });
 
 Deno.test("pseudo-terminal: the tasks may read what kind of terminal it is", () => {
-  for (const name of ["train", "predict", "evaluate"]) {
+  for (const name of ["train", "predict", "evaluate", "models", "inspect"]) {
     assert.match(tasks.get(name) ?? "", /--allow-env=TERM /);
   }
 });

@@ -93,7 +93,7 @@ export async function copyProject(to: string): Promise<void> {
 }
 
 /** The commands, with their entry files. */
-export type CommandName = "train" | "predict" | "evaluate";
+export type CommandName = "train" | "predict" | "evaluate" | "models" | "inspect";
 
 /** Words that start a command as its task does: reading, and writing below `writable` alone. */
 export function commandWords(

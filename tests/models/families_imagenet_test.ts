@@ -1,14 +1,14 @@
 /** Nets with published weights on photographs: what a reference implementation says of them. */
 import assert from "node:assert/strict";
-import { input } from "../../core/structure.ts";
 import type { Device } from "../../core/device.ts";
+import { preparePicture } from "../../data/preparation.ts";
+import { readStateDict } from "../../models/checkpoint/state_dict.ts";
+import { headSize } from "../../models/head_size.ts";
 import { type ModelName, models } from "../../models/models.ts";
 import { Pass } from "../../models/pass.ts";
-import { parseSafetensors } from "../../models/checkpoint/safetensors.ts";
+import type { Preparation } from "../../models/preparation.ts";
 import { Weights } from "../../models/weights.ts";
-import { pixels } from "../../ops/pixels.ts";
-import { softmax } from "../../ops/softmax.ts";
-import { decodeImage, type Image, resizeImage } from "../../wasm/image.ts";
+import { classification } from "../../train/classification.ts";
 import { testData } from "../data/support.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { drawing } from "../laws/drawing.ts";
@@ -19,19 +19,6 @@ const devices = await openTestDevices();
 
 type Top = readonly (readonly [label: string, probability: number])[];
 type Expected = Readonly<Record<string, Readonly<Record<string, Top>>>>;
-
-/** A 24-bit BMP: rows from the bottom up, blue first, padded to fours. */
-function decodeBmp(bytes: Uint8Array<ArrayBuffer>): Image {
-  const view = new DataView(bytes.buffer), start = view.getUint32(10, true);
-  const width = view.getInt32(18, true), height = view.getInt32(22, true);
-  assert.equal(view.getUint16(28, true), 24);
-  const data = new Uint8Array(width * height * 4), stride = Math.ceil(width * 3 / 4) * 4;
-  for (let k = 0; k < width * height; k++) {
-    const row = height - 1 - Math.floor(k / width), at = start + row * stride + k % width * 3;
-    data.set([bytes[at + 2], bytes[at + 1], bytes[at], 255], k * 4);
-  }
-  return { width, height, data };
-}
 
 /** Files of weights, what the reference calls the net, and the line of the label of class 0. */
 const nets: readonly { name: ModelName; file: string; reference: string; first: number }[] = [
@@ -47,26 +34,32 @@ const nets: readonly { name: ModelName; file: string; reference: string; first: 
     reference: "squeezenet1_0",
     first: 1,
   },
+  {
+    name: "tf_efficientnet_lite0",
+    file: "efficientnet-lite0/efficientnet-lite0-57934424.pth",
+    reference: "efficientnet_lite0",
+    first: 1,
+  },
 ];
 
 async function check(device: Device, { name, file, reference, first }: typeof nets[number]) {
-  const entry = models[name], { width, height, filter, mean, std } = entry.preparation;
-  const model = entry.create({ classes: entry.classes });
-  assert.deepEqual([height, width], [model.inputSize, model.inputSize]);
+  const entry = models[name], model = entry.create({ classes: entry.classes });
+  // The reference saw the whole pictures.
+  const preparation: Preparation = { ...entry.preparation, fit: "stretch", share: 1 };
+  assert.deepEqual([preparation.height, preparation.width], [model.inputSize, model.inputSize]);
   using weights = new Weights(device, model);
-  weights.load(parseSafetensors(await Deno.readFile(`${folder}/${file}`), file), {}, file);
+  const dict = readStateDict(await Deno.readFile(`${folder}/${file}`), file);
+  assert.equal(headSize(entry, dict), entry.classes);
+  weights.load(dict, { rename: entry.rename?.(model) }, file);
   const labels = (await Deno.readTextFile(`${folder}/imagenet_labels.txt`)).split("\n");
   const expected: Expected = JSON.parse(await Deno.readTextFile(`${folder}/expected_top3.json`));
-  const picture = input([1, height, width], "picture", "u32");
-  const x = pixels(picture, { mean, std }), pass = new Pass({ train: false });
-  const probabilities = softmax(model.forward(x, pass));
+  const { inputs, outputs } = classification(model, preparation)(new Pass({ train: false }));
+  const { probabilities } = outputs;
   using plan = await device.compile({ outputs: [probabilities] }, { stores: weights.stores });
-  assert(filter !== "lanczos3" && Object.keys(expected).length === 4);
+  assert.equal(Object.keys(expected).length, 4);
   for (const [photo, tops] of Object.entries(expected)) {
     const bytes = await Deno.readFile(`${folder}/${photo}`);
-    const image = photo.endsWith(".bmp") ? decodeBmp(bytes) : decodeImage(bytes);
-    const { data } = resizeImage(image, width, height, { filter });
-    plan.run([[picture, new Uint32Array(Uint8Array.from(data).buffer)]]);
+    plan.run([[inputs.pixels, preparePicture(bytes, preparation, { file: photo })]]);
     const found = await plan.read(probabilities);
     for (const [label, probability] of tops[reference]) {
       const said = found[labels.indexOf(label) - first], what = `${name}, ${photo}, ${label}`;

@@ -1,0 +1,4 @@
+/** `deno task inspect`: what a checkpoint holds. */
+import { start } from "./start.ts";
+
+await start(import.meta, () => import("./inspect_main.ts"));
