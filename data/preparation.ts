@@ -73,9 +73,11 @@ function numbersOf(action: string, preparation: Preparation): Float64Array {
  *   longer one `trunc(size · long / short)`, and the middle of it is cut out (a half pixel goes to
  *   the even neighbour). `stretch` scales to `round(side · share)`; `pad` fits the longer side to
  *   that, the other one truncated, on black, the odd pixel below and to the right.
- * - Resampling is Pillow's, within one level. A JPEG that is at least twice too large is decoded at
- *   a half, a quarter or an eighth of its size first, from the lower frequencies of its blocks,
- *   as by Pillow's `draft`; `nearest` alone takes the pixels of the file.
+ * - Resampling is Pillow's, within two levels, nearly always one. A JPEG that is at least twice too
+ *   large is decoded at a half or a quarter of its size first, from the lower frequencies of its
+ *   blocks, as by Pillow's `draft`: a photo differs by one or two levels on average where that is
+ *   all of the shrinking, by half a level where more is left. `nearest` alone takes the pixels of
+ *   the file.
  * - Alpha is dropped, as Pillow's `convert("RGB")` does: a transparent pixel shows the colour that
  *   is stored in it. Where pixels are mixed, colours count by their alpha, and what is transparent
  *   all over becomes black. Alpha is 255 in the result.

@@ -20,15 +20,15 @@ export interface Image {
 }
 
 /** The formats that are decoded, as `format.rs` numbers them. */
-const formats = ["png", "jpeg", "webp", "gif", "bmp"] as const;
+export const imageFormats = ["png", "jpeg", "webp", "gif", "bmp"] as const;
 
 /** A format that is decoded. */
-export type Format = typeof formats[number];
+export type ImageFormat = typeof imageFormats[number];
 
 /** What a file says of itself. */
 export interface ImageInfo {
   /** The format, by the file's first bytes. */
-  readonly format: Format;
+  readonly format: ImageFormat;
   /** Width in pixels of the upright image, as it will be decoded. */
   readonly width: number;
   /** Height in pixels of the upright image. */
@@ -107,7 +107,7 @@ export function pixelLimit(
 export function imageInfo(bytes: Uint8Array, options: { file?: string } = {}): ImageInfo {
   const fields = codec.run(() => glue.info(bytes), refusal(`read ${named(options)}`, options.file));
   const [format, width, height, channels, bits, orientation] = fields;
-  return { format: formats[format], width, height, channels, bits, orientation };
+  return { format: imageFormats[format], width, height, channels, bits, orientation };
 }
 
 /**

@@ -69,7 +69,11 @@ export function lzw(indices: ArrayLike<number>, bits: number): Uint8Array {
     restart();
     next = clear + 2;
   }
-  if (word !== "") put(codes.get(word)!);
+  // A reader adds a word after each code, and so after this one too.
+  if (word !== "") {
+    put(codes.get(word)!);
+    if (++next > 1 << width && width < 12) width++;
+  }
   put(clear + 1);
   if (heldBits > 0) out.push(held & 255);
   return Uint8Array.from(out);

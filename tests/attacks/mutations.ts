@@ -1,8 +1,9 @@
-/** Damage to pictures: of any bytes, and of the parts that a PNG or JPEG is made of. */
+/** Damage to pictures: of any bytes, and of the parts that a PNG, JPEG or WebP is made of. */
 import { deflateSync, inflateSync } from "node:zlib";
 import type { Random } from "../../core/rng.ts";
 import { joined, type Segment, segmentsOf } from "./jpegs.ts";
 import { type Chunk, chunksOf, pngOf } from "./pngs.ts";
+import { riffChunksOf, webpOf } from "./webps.ts";
 
 /** Changes a file, with another of its format to take parts from. */
 type Mutation = (random: Random, bytes: Uint8Array, other: Uint8Array) => Uint8Array;
@@ -163,6 +164,47 @@ const segmentSurgery: readonly Surgery<Segment>[] = [
   },
 ];
 
+const riffSurgery: readonly Surgery<Chunk>[] = [
+  anyParts,
+  // A chunk's data, anywhere or in the numbers at their beginning; sizes in a bit stream's header.
+  (random, chunks) => {
+    const wanted = random.below(chunks.length);
+    within(chunks, (part) => part === chunks[wanted], (data) => scribble(random, data));
+  },
+  (random, chunks) => {
+    const wanted = random.below(chunks.length);
+    within(chunks, (part) => part === chunks[wanted], (data) => {
+      if (data.length > 0) data[random.below(Math.min(data.length, 30))] = byte(random);
+    });
+  },
+  (random, chunks) =>
+    within(chunks, ({ type }) => type === "VP8 ", (data) => {
+      const view = new DataView(data.buffer, data.byteOffset, data.length);
+      if (data.length >= 10) view.setUint16(6 + 2 * random.below(2), pick(random, sizes), true);
+    }),
+  (random, chunks) => {
+    const wanted = random.below(chunks.length);
+    within(chunks, (part) => part === chunks[wanted], (data) => {
+      return data.slice(0, random.below(data.length + 1));
+    });
+  },
+  // One kind of chunk for another.
+  (random, chunks) => {
+    const at = random.below(chunks.length), types = ["VP8 ", "VP8L", "ALPH", "ANMF", "EXIF"];
+    chunks[at] = { ...chunks[at], type: pick(random, types) };
+  },
+];
+
+/** Numbers in the header of a GIF or BMP, or in what follows it. */
+function inHeader(random: Random, bytes: Uint8Array): Uint8Array {
+  const changed = bytes.slice(), at = 2 + random.below(Math.min(bytes.length - 3, 64));
+  const view = new DataView(changed.buffer), action = random.below(3);
+  if (action === 0) changed[at] = byte(random);
+  else if (action === 1) view.setUint16(at, pick(random, sizes), true);
+  else if (at + 4 <= bytes.length) view.setUint32(at, random.word(), true);
+  return changed;
+}
+
 function mutateParts<T>(random: Random, parts: T[], others: T[], how: readonly Surgery<T>[]): T[] {
   if (parts.length > 0) pick(random, how)(random, parts, others);
   return parts;
@@ -174,10 +216,14 @@ function mutateParts<T>(random: Random, parts: T[], others: T[], how: readonly S
  */
 export function mutated(random: Random, bytes: Uint8Array, other: Uint8Array): Uint8Array {
   let result = bytes;
-  const isPng = bytes[0] === 0x89;
+  const mark = bytes[0], isGifOrBmp = mark === 0x47 || mark === 0x42;
   for (let left = 1 + random.below(3) * random.below(2); left > 0 && result.length > 8; left--) {
     if (random.below(4) === 0) result = pick(random, anyBytes)(random, result, other);
-    else if (isPng) {
+    else if (isGifOrBmp) result = inHeader(random, result);
+    else if (mark === 0x52) {
+      const [parts, others] = [result, other].map((each) => riffChunksOf(each));
+      result = webpOf(mutateParts(random, parts, others, riffSurgery));
+    } else if (mark === 0x89) {
       const [parts, others] = [result, other].map(chunksOf);
       result = pngOf(mutateParts(random, parts, others, chunkSurgery));
     } else {

@@ -4,7 +4,9 @@ import { deflateSync } from "node:zlib";
 import { DataError, UsageError } from "../../core/errors.ts";
 import { decodeImage, type DecodeOptions, imageInfo } from "../../wasm/image.ts";
 import { frame, frames, joined, jpeg, oneCodeTables, type Pieces, scan } from "./jpegs.ts";
+import { gif } from "./gifs.ts";
 import { chunk, header, png } from "./pngs.ts";
+import { flatWebp } from "./webps.ts";
 
 const yuv420 = [0x22, 0x11, 0x11], yuv444 = [0x11, 0x11, 0x11], grey = [0x11];
 const zeros = (bits: number): Uint8Array => new Uint8Array(Math.ceil(bits / 8));
@@ -156,6 +158,29 @@ Deno.test("attack: a palette of no whole colours is refused by its length", () =
   for (const length of [3, 6, 768]) {
     assert.equal(decodeImage(png(is, raw, [chunk("PLTE", new Uint8Array(length))])).width, 2);
   }
+});
+
+Deno.test("attack: a WebP of one colour may be small, its pixels and memory are bounded", () => {
+  const color = [7, 77, 177, 99];
+  const { data } = decodeImage(flatWebp(2000, 1000, color));
+  assert.equal(data.length, 8e6);
+  assert(data.every((value, i) => value === color[i & 3]));
+  const large = flatWebp(16_383, 16_383, color);
+  assert.match(refusal(large), /^16383×16383 pixels exceed the limit of 100,000,000/);
+  assert.match(refusal(large, { maxPixels: 2 ** 32 }), /^it takes 4,095 MiB of memory to decode/);
+});
+
+Deno.test("attack: neither the screen of a GIF nor its frame may exceed the limit", () => {
+  const palette = new Uint8Array(6),
+    frame = { width: 1, height: 1, indices: [0], bits: 1, palette };
+  const wide = gif({ width: 65_535, height: 65_535, frames: [frame] });
+  assert.match(refusal(wide), /^65535×65535 pixels exceed the limit/);
+  const bytes = gif({ width: 9, height: 9, frames: [frame] }), at = bytes.indexOf(0x2c, 13);
+  bytes.fill(255, at + 5, at + 9);
+  assert.match(refusal(bytes), /^65535×65535 pixels exceed the limit/);
+  assert.match(refusal(bytes, { maxPixels: 2 ** 32 }), /^it takes 4,095 MiB of memory/);
+  bytes.fill(31, at + 5, at + 9); // 7967×7967
+  assert.match(refusal(bytes), /image truncated/);
 });
 
 Deno.test("attack: the header of a picture of any size is read", () => {

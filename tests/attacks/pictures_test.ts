@@ -8,9 +8,14 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { DataError } from "../../core/errors.ts";
 import { Random } from "../../core/rng.ts";
-import { decodeImage, type Image, imageInfo } from "../../wasm/image.ts";
+import { decodeImage, type Image, imageInfo } from "../../data/image.ts";
+import { preparePicture } from "../../data/preparation.ts";
+import { imagenetNormalization, type Preparation } from "../../models/preparation.ts";
 import { fixture, fixtures, sharedArchive } from "../wasm/image_fixtures.ts";
+import { bmp } from "./bmps.ts";
+import { gif } from "./gifs.ts";
 import { mutated } from "./mutations.ts";
+import { animation, extended, flags, riffChunksOf, webpOf } from "./webps.ts";
 
 const count = Deno.args.includes("--slow") ? 50_000 : 2000;
 const seed = Number(Deno.args.find((word) => word.startsWith("--seed="))?.slice(7) ?? 1);
@@ -27,8 +32,40 @@ function pictures(): [string, Uint8Array][] {
       if (/\.(png|jpe?g)$/.test(path) && bytes.length > 8) files.push([path, bytes]);
     }
   }
+  return [...files, ...writtenHere()];
+}
+
+/** Pictures of the kinds that the fixtures lack. */
+function writtenHere(): [string, Uint8Array][] {
+  const [width, height] = [40, 30], colours = (bits: number) => new Uint8Array(3 << bits).fill(99);
+  const pixels = Uint32Array.from({ length: width * height }, (_, i) => i * i * 40_503);
+  const indices = Uint8Array.from(pixels, (v) => v & 7), palette = colours(3);
+  const frame = { width, height, indices, bits: 3, palette };
+  const still = { left: 3, top: 2, transparent: 1, interlaced: true, ...frame };
+  const [lossy] = riffChunksOf(fixture("lossy.webp"));
+  const alpha = riffChunksOf(fixture("lossy_alpha.webp")).slice(1);
+  const files: [string, Uint8Array][] = [
+    ["plain.gif", gif({ width, height, palette, frames: [{ ...frame, palette: undefined }] })],
+    ["animated.gif", gif({ width: 64, height: 50, frames: [still, frame] })],
+    ["exif.webp", webpOf([extended(flags.exif, 45, 37), lossy, { type: "EXIF", data: indices }])],
+    [
+      "animated.webp",
+      animation(64, 50, [{ left: 4, top: 2, width: 45, height: 37, chunks: alpha }]),
+    ],
+  ];
+  for (const bits of [1, 4, 8, 16, 24, 32]) {
+    const header = [12, 40, 56, 124][bits % 4],
+      few = pixels.map((v) => v & 2 ** Math.min(bits, 24) - 1);
+    const table = bits <= 8 ? { palette: colours(bits) } : {};
+    files.push([`bits${bits}.bmp`, bmp({ width, height, bits, pixels: few, header, ...table })]);
+  }
   return files;
 }
+
+const nets: readonly Preparation[] = (["crop", "stretch", "pad"] as const).map((fit) => ({
+  ...{ height: 24, width: 16, fit, share: 0.875, filter: "bilinear", channels: 3 },
+  ...imagenetNormalization,
+}));
 
 /** What came of a file: an image, or the message of its refusal; anything else is thrown. */
 function attempt<T>(work: () => T): T | string {
@@ -37,7 +74,7 @@ function attempt<T>(work: () => T): T | string {
   } catch (error) {
     assert(error instanceof DataError, String(error));
     assert.equal(error.file, "cats/7.jpg");
-    assert.match(error.message, /^Cannot (decode|read) cats\/7\.jpg: .*, .*[^.]$/s);
+    assert.match(error.message, /^Cannot (decode|read|prepare) cats\/7\.jpg: .*, .*[^.]$/s);
     // A trap is caught on the way, but none is to happen.
     assert(!error.message.includes("the decoder stopped on it"), error.message);
     return error.message;
@@ -52,6 +89,10 @@ function check(bytes: Uint8Array): { ms: number; isImage: boolean } {
   const { user, system } = process.cpuUsage(start), ms = (user + system) / 1000;
   assert(ms < mostMs, `decoding took ${ms.toFixed(0)} ms`);
   const info = attempt(() => imageInfo(bytes, options));
+  // Decoded at a part of its size, a picture is refused for the same reasons.
+  const prepared = attempt(() => preparePicture(bytes, nets[bytes.length % nets.length], options));
+  assert.equal(typeof prepared, typeof image, String(prepared));
+  if (typeof prepared !== "string") assert.equal(prepared.length, 24 * 16);
   if (typeof image === "string") return { ms, isImage: false };
   assert.equal(image.data.length, 4 * image.width * image.height);
   assert(typeof info !== "string", `decoded, but the header is refused: ${info}`);
@@ -62,12 +103,14 @@ function check(bytes: Uint8Array): { ms: number; isImage: boolean } {
 Deno.test(`attack: ${count} mutated pictures decode or are refused by name, none traps`, () => {
   const files = pictures();
   const good = fixture("rgb420.jpg"), wanted: Image = decodeImage(good);
-  const formats = Map.groupBy(files, ([, bytes]) => bytes[0]);
+  // As many of each format, whatever the number of its files.
+  const formats = [...Map.groupBy(files, ([, bytes]) => bytes[0]).values()];
   let images = 0, worstMs = 0, worst = "";
   for (let i = 0; i < count; i++) {
     const random = new Random(seed, "mutated picture", i);
-    const [name, bytes] = files[random.below(files.length)];
-    const others = formats.get(bytes[0])!, [, other] = others[random.below(others.length)];
+    const alike = formats[random.below(formats.length)];
+    const [name, bytes] = alike[random.below(alike.length)];
+    const [, other] = alike[random.below(alike.length)];
     const changed = mutated(random, bytes, other), what = `case ${i} of seed ${seed}, of ${name}`;
     try {
       const { ms, isImage } = check(changed);

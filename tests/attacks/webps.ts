@@ -63,3 +63,22 @@ export function animation(
   const control: Chunk = { type: "ANIM", data: Uint8Array.of(0, 0, 0, 0, 0, 0) };
   return webpOf([extended(flags.animation | flags.alpha, width, height), control, ...chunks]);
 }
+
+/** A lossless picture of one colour: five codes of a single symbol each, and no bit for a pixel. */
+export function flatWebp(width: number, height: number, rgba: readonly number[]) {
+  const bits: number[] = [], [red, green, blue, alpha] = rgba;
+  const put = (value: number, count: number) => {
+    for (let i = 0; i < count; i++) bits.push(value >> i & 1);
+  };
+  for (const [value, count] of [[0x2f, 8], [width - 1, 14], [height - 1, 14], [1, 1], [0, 3]]) {
+    put(value, count);
+  }
+  put(0, 3); // no transform, no cache, no codes by place
+  for (const symbol of [green, red, blue, alpha, 0]) {
+    put(0b101, 3); // simple, of one symbol, of 8 bits
+    put(symbol, 8);
+  }
+  const data = new Uint8Array(Math.ceil(bits.length / 8) + 8);
+  bits.forEach((bit, i) => data[i >> 3] |= bit << (i & 7));
+  return webpOf([{ type: "VP8L", data }]);
+}

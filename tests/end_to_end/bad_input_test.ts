@@ -137,7 +137,7 @@ const { failed, usage, diverged } = exitCodes;
 
 const cases: readonly Case[] = [
   predict("truncated.png", /cut off|ends|truncated/),
-  predict("text.png", /neither PNG nor JPEG|no PNG|not a PNG|PNG or JPEG/),
+  predict("text.png", /a PNG, JPEG, WebP, GIF or BMP file is wanted/),
   predict("empty.png", /empty|0 bytes/),
   predict("huge.png", /60,?000\s?[×x]\s?60,?000/),
   predict("missing.png", /no such file|does not exist/),

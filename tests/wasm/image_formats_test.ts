@@ -244,6 +244,16 @@ Deno.test("WebP: a bit stream larger than its picture is refused before it is de
   throws(() => decodeImage(webpOf([picture])), /exceed the limit/);
 });
 
+/** Where the frames of a GIF without extensions and local palettes end. */
+function gifBlockEnds(bytes: Uint8Array): number[] {
+  const ends: number[] = [];
+  for (let at = 13 + (3 << (bytes[10] & 7) + 1); bytes[at] === 0x2c;) {
+    for (at += 11; bytes[at] !== 0; at += 1 + bytes[at]);
+    ends.push(++at);
+  }
+  return ends;
+}
+
 Deno.test("a WebP, GIF or BMP cut anywhere is refused, with the place of the cut", () => {
   const names = fixtures.decode.map(({ file }) => file).filter((name) => name.endsWith(".webp"));
   const frame = { width: 9, height: 7, indices: new Uint8Array(63).map((_, i) => i & 7), bits: 3 };
@@ -254,8 +264,13 @@ Deno.test("a WebP, GIF or BMP cut anywhere is refused, with the place of the cut
     bmp(is),
   ];
   for (const bytes of files) {
-    equal(decodeImage(bytes).data.length > 0, true);
+    const whole = decodeImage(bytes), isGif = imageInfo(bytes).format === "gif";
     for (let length = 12; length < bytes.length; length++) {
+      // Between blocks behind the first frame all that is wanted of a GIF is there.
+      if (isGif && gifBlockEnds(bytes).includes(length)) {
+        deepEqual(decodeImage(bytes.subarray(0, length)), whole);
+        continue;
+      }
       const at = length.toLocaleString("en-US");
       const wanted = `Cannot decode a: the data ends at byte ${at} inside `;
       throws(() => decodeImage(bytes.subarray(0, length), { file: "a" }), (error) => {

@@ -2,7 +2,7 @@
  * Decoding, resampling and encoding against the results of Pillow and libwebp
  * (`tests/fixtures/images`, with the scripts that made them).
  */
-import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { deepEqual, ok, throws } from "node:assert/strict";
 import { ShapeError } from "../../core/errors.ts";
 import {
   cropImage,

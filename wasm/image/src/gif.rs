@@ -1,13 +1,14 @@
 //! GIF: the first frame, on the logical screen; what it does not cover is transparent.
 //!
 //! A walk over the blocks comes first: it finds sizes, palette and transparency, and whether the
-//! file reaches its end mark, before anything is allocated.
+//! blocks are whole, before anything is allocated.
 
 use crate::format::Request;
 use crate::pixels::{area, blank, check_memory, damaged, ends_early, Info, Raster, Result, Size};
 use ::gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
 /// What the blocks say of the first frame.
+#[derive(Clone, Copy)]
 struct Outline {
     screen: Size,
     frame: Size,
@@ -68,6 +69,10 @@ impl Outline {
         reader.take(common.map_or(0, |bits| 3 << bits), "the palette")?;
         let (mut found, mut is_transparent) = (None, false);
         loop {
+            // Some writers leave the end mark out; all that is wanted is there.
+            if let (Some(outline), true) = (&found, reader.rest.is_empty()) {
+                return Ok(*outline);
+            }
             match reader.take(1, "a list of blocks")?[0] {
                 b'!' => {
                     let label = reader.take(1, "an extension")?[0];
@@ -132,47 +137,73 @@ pub fn decode(bytes: &[u8], request: Request) -> Result<Raster> {
     let outline = Outline::of(bytes, false)?;
     request.limits.check(outline.screen)?;
     request.limits.check(outline.frame)?;
-    // Indices and colours of the frame, and the screen.
-    check_memory(5 * area(outline.frame) + 8 * area(outline.screen))?;
+    // Indices of the frame, colours of the screen, and the result.
+    check_memory(area(outline.frame) + 8 * area(outline.screen))?;
     let mut options = DecodeOptions::new();
-    options.set_color_output(ColorOutput::RGBA);
+    options.set_color_output(ColorOutput::Indexed);
     options.set_memory_limit(MemoryLimit::Unlimited);
     let in_data = |e| explain(e, bytes, "the image data");
     let mut decoder = options
         .read_info(bytes)
         .map_err(|e| explain(e, bytes, "the header"))?;
     let head = decoder.next_frame_info().map_err(in_data)?;
-    let is_as_outlined = head.is_some_and(|f| [f.width, f.height].map(u32::from) == outline.frame);
-    if !is_as_outlined {
-        return Err("its first frame is damaged, an undamaged file is wanted".to_owned());
-    }
-    let mut frame = blank(outline.frame, 4)?;
-    decoder.read_into_buffer(&mut frame).map_err(in_data)?;
-    let data = if outline.covers_screen() && outline.frame == outline.screen {
-        frame
-    } else {
-        on_screen(&outline, &frame)?
+    let head = head.map(|f| {
+        (
+            [f.width, f.height].map(u32::from),
+            f.transparent,
+            f.interlaced,
+        )
+    });
+    let (transparent, is_interlaced) = match head {
+        Some((size, transparent, is_interlaced)) if size == outline.frame => {
+            (transparent, is_interlaced)
+        }
+        _ => return Err("its first frame is damaged, an undamaged file is wanted".to_owned()),
     };
+    // All rows at once, in the order of the file: asked for them one by one, the decoder takes the
+    // data to be over when their end has been read, and loses what it has not handed out yet.
+    let mut indices = blank(outline.frame, 1)?;
+    if !decoder.fill_buffer(&mut indices).map_err(in_data)? {
+        return Err(damaged("image truncated", "the image data", "GIF"));
+    }
+    let mut colours = [[0; 4]; 256];
+    let palette = decoder.palette().map_err(in_data)?;
+    for (i, (colour, &[r, g, b])) in colours.iter_mut().zip(palette.as_chunks().0).enumerate() {
+        let is_seen = transparent.map(usize::from) != Some(i);
+        *colour = [r, g, b, if is_seen { 255 } else { 0 }];
+    }
+    let data = on_screen(&outline, &indices, &colours, is_interlaced)?;
     Ok(Raster::new(outline.screen, 4, data, 1))
 }
 
-/// The frame at its place; what leaves the screen is cut off.
-fn on_screen(outline: &Outline, frame: &[u8]) -> Result<Vec<u8>> {
+/// The colours of the frame at its place; what leaves the screen is cut off.
+fn on_screen(
+    outline: &Outline,
+    indices: &[u8],
+    colours: &[[u8; 4]; 256],
+    is_interlaced: bool,
+) -> Result<Vec<u8>> {
     let mut data = blank(outline.screen, 4)?;
-    let shown = [0, 1].map(|axis| {
-        let free = outline.screen[axis].saturating_sub(outline.place[axis]);
-        free.min(outline.frame[axis]) as usize
-    });
-    if shown.contains(&0) {
-        return Ok(data);
-    }
     let [left, top] = outline.place.map(|at| at as usize);
-    let rows = data
-        .chunks_exact_mut(outline.screen[0] as usize * 4)
-        .skip(top);
-    let from = frame.chunks_exact(outline.frame[0] as usize * 4);
-    for (to, from) in rows.zip(from).take(shown[1]) {
-        to[left * 4..][..shown[0] * 4].copy_from_slice(&from[..shown[0] * 4]);
+    let [width, height] = outline.frame.map(|side| side as usize);
+    let screen_width = outline.screen[0] as usize;
+    let (pixels, _) = data.as_chunks_mut::<4>();
+    // Every eighth row, those between, every second that is left, and the rest.
+    let passes: &[(usize, usize)] = if is_interlaced {
+        &[(0, 8), (4, 8), (2, 4), (1, 2)]
+    } else {
+        &[(0, 1)]
+    };
+    let rows = passes
+        .iter()
+        .flat_map(|&(start, step)| (start..height).step_by(step));
+    for (y, row) in rows.zip(indices.chunks_exact(width)) {
+        let Some(to) = pixels.chunks_exact_mut(screen_width).nth(top + y) else {
+            continue;
+        };
+        for (to, &index) in to.iter_mut().skip(left).zip(row) {
+            *to = colours[usize::from(index)];
+        }
     }
     Ok(data)
 }

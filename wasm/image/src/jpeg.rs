@@ -1,8 +1,8 @@
 //! JPEG, baseline, progressive and lossless.
 //!
 //! What a net sees is often a small part of a photo's pixels. Then the decoder computes each block
-//! from its lowest frequencies alone, at a half, a quarter or an eighth of its side: libjpeg's
-//! scaled decoding, Pillow's `draft`.
+//! from its lowest frequencies alone, at a half or a quarter of its side: libjpeg's scaled decoding,
+//! Pillow's `draft`.
 
 mod outline;
 

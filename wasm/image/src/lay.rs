@@ -22,7 +22,7 @@ pub fn lay(to: &mut Vec<u32>, canvas: Size, place: Size, picture: View, turn: Tu
     match picture.channels {
         1 => lay_rows(to, canvas, place, picture, turn, ink, |[v]| grey(v)),
         2 => lay_rows(to, canvas, place, picture, turn, ink, |[v, a]| {
-            grey(v) & !BLACK | u32::from(a) << 24
+            (grey(v) & !BLACK) | (u32::from(a) << 24)
         }),
         3 => lay_rows(to, canvas, place, picture, turn, ink, |[r, g, b]| {
             u32::from_le_bytes([r, g, b, 255])
@@ -32,7 +32,7 @@ pub fn lay(to: &mut Vec<u32>, canvas: Size, place: Size, picture: View, turn: Tu
 }
 
 fn grey(value: u8) -> u32 {
-    BLACK | u32::from(value) * 0x01_0101
+    BLACK | (u32::from(value) * 0x01_0101)
 }
 
 /// Pillow's luma (ITU-R 601-2) of an `u32` pixel; grey stays what it is.
@@ -88,7 +88,7 @@ fn dye(to: &mut [u32], count: usize, ink: Ink, channels: usize) {
     let start = to.len() - count;
     let pixels = to[start..].iter_mut();
     match ink {
-        Ink::Opaque if channels % 2 == 0 => pixels.for_each(|pixel| *pixel |= BLACK),
+        Ink::Opaque if channels.is_multiple_of(2) => pixels.for_each(|pixel| *pixel |= BLACK),
         Ink::Grey if channels > 1 => pixels.for_each(|pixel| *pixel = luma(*pixel)),
         _ => (),
     }

@@ -1,5 +1,6 @@
 //! Resampling, antialiased when shrinking, as Pillow does it.
 
+use crate::orient::{Turn, UPRIGHT};
 use crate::pixels::{blank, room, Result, Size, View};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8x2, U8x3, U8x4, U8};
@@ -80,10 +81,8 @@ pub struct Resize {
     pub extent: [f64; 2],
     pub cuts: [Cut; 2],
     pub filter: Filter,
-    /// Down before across: for a picture that is to be turned by a quarter, so that its upright
-    /// rows come first. Kernels with negative lobes overshoot and are cut off at 0 and 255 between
-    /// the passes, and so the order shows beside strong edges.
-    pub down_first: bool,
+    /// How the result will be turned; what is computed is the same as if it had been turned before.
+    pub turn: Turn,
 }
 
 impl Resize {
@@ -93,7 +92,7 @@ impl Resize {
             extent: from.map(f64::from),
             cuts: size.map(Cut::all),
             filter,
-            down_first: false,
+            turn: Turn::of(UPRIGHT),
         }
     }
 
@@ -164,7 +163,9 @@ impl Resize {
         };
         let parts = [0, 1].map(|i| self.cuts[i].source(self.extent[i]));
         let to = self.cuts.map(|cut| cut.size);
-        let (first, second) = if self.down_first { (1, 0) } else { (0, 1) };
+        // Upright rows come first. Kernels with negative lobes overshoot and are cut off at 0 and
+        // 255 between the passes, and so the order shows beside strong edges.
+        let [first, second] = self.turn.exchange([0, 1]);
         if self.cuts[first].is_all_of(view.size[first])
             || self.cuts[second].is_all_of(view.size[second])
         {
@@ -188,21 +189,25 @@ impl Resize {
     }
 
     /// The pixel whose area holds the new pixel's centre; in whole numbers, so that a centre on a
-    /// border always falls to the pixel after it.
+    /// border always falls to the upright pixel after it.
     fn nearest(&self, view: View) -> Result<Vec<u8>> {
-        let source = |cut: Cut, side: u32| {
-            let place = move |at| (2 * (cut.start + at) + 1) * u64::from(side) / (2 * cut.whole);
-            (0..u64::from(cut.size)).map(move |at| place(at) as usize)
-        };
-        let [x, y] = self.cuts;
+        let [x, y] = [0, 1].map(|axis| {
+            let (cut, side) = (self.cuts[axis], u64::from(view.size[axis]));
+            let under = |at: u64| (2 * at + 1) * side / (2 * cut.whole);
+            let is_reversed = self.turn.reverses[axis];
+            let place = move |i| match (cut.start + i, is_reversed) {
+                (at, false) => under(at) as usize,
+                (at, true) => (side - 1 - under(cut.whole - 1 - at)) as usize,
+            };
+            (0..u64::from(cut.size)).map(place).collect::<Vec<usize>>()
+        });
         let (channels, stride) = (view.channels, view.size[0] as usize * view.channels);
-        let columns: Vec<usize> = source(x, view.size[0]).map(|at| at * channels).collect();
-        let mut result = blank([x.size, y.size], channels)?;
-        let rows = result.chunks_exact_mut(x.size as usize * channels);
-        for (row, at) in rows.zip(source(y, view.size[1])) {
+        let mut result = blank([x.len() as u32, y.len() as u32], channels)?;
+        let rows = result.chunks_exact_mut(x.len() * channels);
+        for (row, at) in rows.zip(y) {
             let pixels = &view.data[at * stride..(at + 1) * stride];
-            for (pixel, &at) in row.chunks_exact_mut(channels).zip(&columns) {
-                pixel.copy_from_slice(&pixels[at..at + channels]);
+            for (pixel, &at) in row.chunks_exact_mut(channels).zip(&x) {
+                pixel.copy_from_slice(&pixels[at * channels..][..channels]);
             }
         }
         Ok(result)
