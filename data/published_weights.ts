@@ -26,7 +26,8 @@ export interface PublishedWeights {
 
 /**
  * Path of the file of published weights in `folder`, which is fetched where it is missing and
- * `download` is given. Its checksum is looked at each time, which took 0.1 s for 45 MB (ResNet-18).
+ * `download` is given. Its checksum is looked at each time, which takes about 0.2 s for 45 MB
+ * (ResNet-18).
  *
  * @throws {DataError} when there is no file and no `download`, when the file is not the published
  *   one, or when the download fails; the message says what to place where

@@ -35,8 +35,15 @@ async function leavePart(folder: string, bytes: Uint8Array, validator?: string):
 }
 
 async function assertWhole(folder: string): Promise<void> {
-  assert.deepEqual(await Deno.readFile(`${folder}/f.bin`), body);
+  // Of 300,000 bytes that differ, a list would take minutes.
+  assert.equal(checksum("md5", await Deno.readFile(`${folder}/f.bin`)), md5);
   assert.deepEqual(await namesIn(folder), ["f.bin"]);
+}
+
+async function assertPart(folder: string, length: number): Promise<void> {
+  const part = await partIn(folder);
+  assert.equal(part.length, length);
+  assert.equal(checksum("md5", part), checksum("md5", body.subarray(0, length)));
 }
 
 Deno.test("a download arrives whole, with progress up to its length", async () => {
@@ -117,7 +124,7 @@ Deno.test("what broke off is kept, and the rest alone is fetched", async () => {
     await using server = serveFile((n) => ({ body, ...version, cutAfter: [50_000, 20_000][n] }));
     await using folder = await temporaryFolder();
     await refused(server.url, folder.path, /broke off after 50000 bytes.*try again to go on from/);
-    assert.deepEqual(await partIn(folder.path), body.subarray(0, 50_000));
+    await assertPart(folder.path, 50_000);
     await refused(server.url, folder.path, /broke off after 70000 bytes/);
     const seen: Progress[] = [];
     await fetchTo(folder.path, server.url, { onProgress: (p) => seen.push(p) });
@@ -196,7 +203,7 @@ Deno.test("a server that falls silent is left, and what it sent is kept", async 
   await using folder = await temporaryFolder();
   const silent = /sent nothing for 0\.2 s; try again to go on from there/;
   await refused(server.url, folder.path, silent, { stallMs: 200 });
-  assert.deepEqual(await partIn(folder.path), body.subarray(0, 40_000));
+  await assertPart(folder.path, 40_000);
   await fetchTo(folder.path, server.url);
   await assertWhole(folder.path);
   // Accepts, and never says a word.
@@ -254,7 +261,7 @@ Deno.test("whatever servers do, a file under its name is the right one", async (
       if (isDone) break;
       await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
     }
-    assert.deepEqual(await Deno.readFile(path), files["1"]);
+    assert.equal(checksum("sha256", await Deno.readFile(path)), sum.checksum.sha256);
     assert.deepEqual(await namesIn(folder.path), ["f.bin"]);
   });
   await fc.assert(property, { numRuns: 40 });

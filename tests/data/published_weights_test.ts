@@ -37,7 +37,7 @@ Deno.test("weights are fetched once, and then found without a network", async ()
     wanted(`${home}/`, { downloadUrl: server.url, onProgress }),
   );
   assert.equal(path, `${home}/${file}`);
-  assert.deepEqual(await Deno.readFile(path), body);
+  assert.equal(checksum("md5", await Deno.readFile(path)), checksum("md5", body));
   assert.deepEqual(await namesIn(home), [file]);
   assert.equal(seen.at(-1), body.length);
   assert.equal(await publishedWeights(wanted(home)), path);
