@@ -110,15 +110,15 @@ async function install(dataDir: string, options: OpenOptions): Promise<void> {
   }
   if (await fileSize(action, path) === undefined) {
     const { signal, onProgress, downloadUrl = url } = options;
-    await downloadFile({ action, url: downloadUrl, path, md5, signal, onProgress });
+    await downloadFile({ action, url: downloadUrl, path, checksum: { md5 }, signal, onProgress });
   }
   await unpackCifar10(path, join(dataDir, cifar10Archive.folder));
 }
 
 /**
  * Opens CIFAR-10 from `dataDir` or its sub-folder `cifar-10-batches-bin`; with `download`, fetches
- * the official archive (170 MB) there first when the files are missing. An archive placed in
- * `dataDir` by hand is unpacked instead of fetched.
+ * the official archive (170 MB) there first when the files are missing; a transfer that broke off is
+ * gone on with. An archive placed in `dataDir` by hand is unpacked instead of fetched.
  *
  * @throws {DataError} on missing or damaged files, or when the download fails
  * @throws {UsageError} without `dataDir`, or when a permission is missing

@@ -1,6 +1,6 @@
 /** CIFAR-10's official archive and how it is unpacked. */
-import { createHash } from "node:crypto";
 import { DataError, UsageError } from "../core/errors.ts";
+import { fileMismatch } from "./checksum.ts";
 import { fileError, removeIfThere, writeWhole } from "./files.ts";
 import { gunzip } from "./gzip.ts";
 import { untar } from "./untar.ts";
@@ -20,18 +20,6 @@ const wanted: readonly string[] = [
 ];
 const maxFileBytes = 64 * 2 ** 20;
 
-/** MD5 of a file, read in pieces. */
-async function md5Of(path: string, action: string): Promise<string> {
-  const hash = createHash("md5");
-  try {
-    using file = await Deno.open(path);
-    for await (const chunk of file.readable) hash.update(chunk);
-  } catch (error) {
-    throw fileError(action, path, "read", error);
-  }
-  return hash.digest("hex");
-}
-
 /**
  * Unpacks the seven files of the data set, each written whole or not at all, and removes the
  * archive. Other files in the archive are left out.
@@ -50,10 +38,8 @@ export async function unpackCifar10(
   const action = `unpack ${archive}`;
   const fail = (fact: string, cause?: unknown) =>
     new DataError(`Cannot ${action}: ${fact}`, { cause, file: archive });
-  const found = await md5Of(archive, action);
-  if (found !== md5) {
-    throw fail(`its MD5 is ${found}, ${md5} is wanted; remove it and fetch it again`);
-  }
+  const fault = await fileMismatch(action, archive, { md5 });
+  if (fault !== undefined) throw fail(`its ${fault}; remove it and fetch it again`);
   try {
     await Deno.mkdir(folder, { recursive: true });
   } catch (error) {

@@ -189,6 +189,7 @@ export const mobilenetV2: ModelEntry = {
   summary: "MobileNetV2, 3.5 million parameters, 224×224 pictures",
   preparation: imagenetPreparation,
   classes: 1000,
+  published: "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
   create: (options) => new MobileNetV2("mobilenet_v2", {}, options),
 };
 

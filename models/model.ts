@@ -55,6 +55,12 @@ export interface ModelEntry {
   /** Number of classes of the weights that its authors published. */
   readonly classes: number;
   /**
+   * Official address of weights trained on ImageNet; the digits at the end of the file's name begin
+   * its SHA-256. Those of torchvision (BSD-3-Clause) are its `IMAGENET1K_V1`; the pictures they
+   * learned from have terms of their own.
+   */
+  readonly published?: string;
+  /**
    * The architecture, without memory: give it {@link Weights}.
    *
    * @throws {ShapeError} when the number of classes or channels is no whole number from 1

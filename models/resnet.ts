@@ -237,34 +237,49 @@ export class ResNet implements Classifier {
   }
 }
 
-/** One of torchvision's for pictures of 224 pixels. */
-const large = (name: string, summary: string, settings: ResNetSettings): ModelEntry => ({
+/** One of torchvision's for pictures of 224 pixels; `digits` begin the SHA-256 of its weights. */
+const large = (
+  name: string,
+  summary: string,
+  digits: string,
+  settings: ResNetSettings,
+): ModelEntry => ({
   summary: `${summary}, 224×224 pictures`,
   preparation: imagenetPreparation,
   classes: 1000,
+  published: `https://download.pytorch.org/models/${name}-${digits}.pth`,
   create: (options) => new ResNet(name, settings, options),
 });
 
 /** ResNet-18 for pictures of 224 pixels, as torchvision's. */
-export const resnet18: ModelEntry = large("resnet18", "ResNet-18, 11.7 million parameters", {
-  depths: [2, 2, 2, 2],
-});
+export const resnet18: ModelEntry = large(
+  "resnet18",
+  "ResNet-18, 11.7 million parameters",
+  "f37072fd",
+  { depths: [2, 2, 2, 2] },
+);
 
 /** ResNet-34, as torchvision's. */
-export const resnet34: ModelEntry = large("resnet34", "ResNet-34, 21.8 million parameters", {
-  depths: [3, 4, 6, 3],
-});
+export const resnet34: ModelEntry = large(
+  "resnet34",
+  "ResNet-34, 21.8 million parameters",
+  "b627a593",
+  { depths: [3, 4, 6, 3] },
+);
 
 /** ResNet-50, as torchvision's: the stride is in the 3×3 convolutions. */
-export const resnet50: ModelEntry = large("resnet50", "ResNet-50, 25.6 million parameters", {
-  block: "bottleneck",
-  depths: [3, 4, 6, 3],
-});
+export const resnet50: ModelEntry = large(
+  "resnet50",
+  "ResNet-50, 25.6 million parameters",
+  "0676ba61",
+  { block: "bottleneck", depths: [3, 4, 6, 3] },
+);
 
 /** ResNet-50 with twice as many inner channels, as torchvision's. */
 export const wideResnet50: ModelEntry = large(
   "wide_resnet50_2",
   "ResNet-50 with bottlenecks twice as wide, 68.9 million parameters",
+  "95faca4d",
   { block: "bottleneck", depths: [3, 4, 6, 3], width: 2 },
 );
 

@@ -191,6 +191,7 @@ export const squeezenet10: ModelEntry = {
   summary: "SqueezeNet 1.0, 1.25 million parameters, 224×224 pictures",
   preparation: imagenetPreparation,
   classes: 1000,
+  published: "https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
   create: (options) => new SqueezeNet("squeezenet1_0", { version: "1.0" }, options),
 };
 
@@ -199,6 +200,7 @@ export const squeezenet11: ModelEntry = {
   summary: "SqueezeNet 1.1, 1.24 million parameters, 224×224 pictures",
   preparation: imagenetPreparation,
   classes: 1000,
+  published: "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
   create: (options) => new SqueezeNet("squeezenet1_1", { version: "1.1" }, options),
 };
 

@@ -1,9 +1,7 @@
-/**
- * Keeps two processes from training in one run folder. The lock is the system's own, held on a file
- * `lock`: it ends with its owner, however that dies, so there is none to clear away by hand.
- */
+/** Keeps two processes from training in one run folder: the lock is held on a file `lock` in it. */
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
+import { openLocked } from "../data/file_lock.ts";
 import { fileError } from "../data/files.ts";
 
 const lockFile = "lock";
@@ -21,22 +19,18 @@ export class RunLock {
    */
   static async take(folder: string): Promise<RunLock> {
     const path = join(folder, lockFile);
-    for (;;) {
-      const file = await open(path, folder);
-      if (!await tryLock(file)) throw await takenError(folder, path);
-      try {
-        // The owner before may have removed the file after it was opened here.
-        if (await isStillAt(file, path)) {
-          await file.truncate(0);
-          await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-          return new RunLock(file);
-        }
-      } catch (error) {
-        file.close();
-        throw error;
-      }
+    const file = await openLocked(path).catch((error) => {
+      throw fileError(`train in ${folder}`, path, "write", error);
+    });
+    if (file === undefined) throw await takenError(folder, path);
+    try {
+      await file.truncate(0);
+      await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+    } catch (error) {
       file.close();
+      throw error;
     }
+    return new RunLock(file);
   }
 
   /**
@@ -55,35 +49,6 @@ export class RunLock {
     }
     this.file.close();
   }
-}
-
-async function open(path: string, folder: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path, { read: true, write: true, create: true });
-  } catch (error) {
-    throw fileError(`train in ${folder}`, path, "write", error);
-  }
-}
-
-/** Time after which a lock counts as taken where the system can only be made to wait for it. */
-const patienceMs = 300;
-
-/** Locks a file, or closes it. */
-async function tryLock(file: Deno.FsFile): Promise<boolean> {
-  // Deno 2.6 has no `tryLock`; there, giving up leaves a wait behind, which closes the file.
-  const { tryLock }: Partial<Pick<Deno.FsFile, "tryLock">> = file;
-  const locking = tryLock ? tryLock.call(file, true) : file.lock(true).then(() => true);
-  const timer = Promise.withResolvers<boolean>();
-  const timeout = setTimeout(timer.resolve, patienceMs, false);
-  const isHeld = await Promise.race([locking, timer.promise]);
-  clearTimeout(timeout);
-  if (!isHeld) locking.finally(() => file.close());
-  return isHeld;
-}
-
-async function isStillAt(file: Deno.FsFile, path: string): Promise<boolean> {
-  const [ours, found] = await Promise.all([file.stat(), Deno.stat(path).catch(() => undefined)]);
-  return found !== undefined && (ours.ino === null || ours.ino === found.ino);
 }
 
 async function takenError(folder: string, path: string): Promise<UsageError> {

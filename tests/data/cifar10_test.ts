@@ -99,7 +99,7 @@ Deno.test("an archive is fetched, checked, unpacked and removed", async () => {
   await using server = serve(() => new Response(archive));
   await using folder = await temporaryFolder();
   const path = `${folder.path}/a.tar.gz`, target = `${folder.path}/out`;
-  await downloadFile({ action: "open cifar10", url: server.url, path, md5 });
+  await downloadFile({ action: "open cifar10", url: server.url, path, checksum: { md5 } });
   await unpackCifar10(path, target, md5);
   assert.deepEqual(await namesIn(folder.path), ["out"]);
   assert.deepEqual(await namesIn(target), Object.keys(syntheticCifar10(2)).sort());
