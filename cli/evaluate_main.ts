@@ -46,7 +46,7 @@ export const command = defineCommand({
     const { signal } = interrupt;
     const name = options.dataset ?? standardDataset;
     const dataset = await openNamedDataset(name, options, context, signal);
-    const { checkpoint, origin } = await findModel(options, lines, dataset.classes);
+    const { checkpoint, origin } = await findModel(options, context, dataset.classes);
     checkClasses(checkpoint.classes, checkpoint.file, dataset.classes, dataset.name);
     const { device, reason } = await chooseDevice(options.device);
     using _device = device;
@@ -87,8 +87,14 @@ function checkClasses(
 ): void {
   if (found.length === wanted.length && found.every((name, k) => name === wanted[k])) return;
   throw new UsageError(
-    `Cannot evaluate ${file} on ${dataset}: it tells apart ${found.join(", ")}; ` +
-      `${dataset} has ${wanted.join(", ")}`,
+    `Cannot evaluate ${file} on ${dataset}: it tells apart ${listed(found)}; ` +
+      `${dataset} has ${listed(wanted)}`,
     { hint: "choose the data set it was trained on with --dataset" },
   );
+}
+
+/** Names of classes, the first dozen of them. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(", ");
+  return names.length <= 12 ? shown : `${names.length} classes (${shown}, …)`;
 }

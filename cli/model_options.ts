@@ -1,25 +1,48 @@
 /** The options that say which net a command uses, alike in `predict` and `evaluate`. */
 import { UsageError } from "../core/errors.ts";
+import type { Progress } from "../data/dataset.ts";
 import { readFile } from "../data/files.ts";
+import { publishedWeights } from "../data/published_weights.ts";
 import { type Checkpoint, decodeCheckpoint, loadModel } from "../models/checkpoint.ts";
 import { readStateDict } from "../models/checkpoint/state_dict.ts";
 import { headSize } from "../models/head_size.ts";
-import { models } from "../models/models.ts";
+import { type ModelName, models } from "../models/models.ts";
 import { normalizations, type Preparation } from "../models/preparation.ts";
 import { newestBest } from "../train/newest_run.ts";
-import type { CommandLines } from "./command_lines.ts";
-import { choice, group, integer, path, text, type Values } from "./options.ts";
+import type { Context } from "./command.ts";
+import { downloadLines } from "./open_dataset.ts";
+import { choice, flag, group, integer, nameOrPath, path, text, type Values } from "./options.ts";
 import { names } from "./training_options.ts";
 
 const stored = "as the weights say";
 
+/** Nets whose weights ship as modules, which are loaded when they are asked for. */
+const builtIn: Readonly<Partial<Record<ModelName, () => Promise<Uint8Array>>>> = {
+  "tf_efficientnet_lite0": async () =>
+    (await import("../models/pretrained/efficientnet_lite0.ts")).efficientnetLite0Imagenet(),
+  "tutorial-cnn": async () =>
+    (await import("../models/pretrained/tutorial_cnn_cifar10.ts")).tutorialCnnCifar10(),
+};
+
+/** Nets that have weights without a file: those that ship, and those with an official address. */
+const weightNames: readonly ModelName[] = names(models).filter((name) =>
+  builtIn[name] !== undefined || models[name].published !== undefined
+);
+
 /** Which net, and what it is shown. */
 export const modelOptions = group("Model", {
-  weights: path({
-    help: "model file, of Fovea or PyTorch",
-    unset: "the newest run's best, else EfficientNet-Lite0 for ImageNet",
+  weights: nameOrPath(weightNames, {
+    help: "model file, of Fovea or PyTorch, or a net with weights of its own: " +
+      weightNames.join(", "),
+    unset: "the newest run's best, else tf_efficientnet_lite0",
     valueName: "FILE",
   }),
+  weightsDir: path({
+    help: "folder for weights that are fetched",
+    default: "weights",
+    valueName: "DIR",
+  }),
+  download: flag({ help: "fetch what is missing" }),
   model: choice(names(models), { help: "architecture", unset: stored }),
   labels: path({
     help: "file with the name of a class a line",
@@ -64,20 +87,31 @@ export interface FoundModel {
  */
 export async function findModel(
   options: ModelOptionValues,
-  lines: CommandLines,
+  { lines, err }: Pick<Context, "lines" | "err">,
   usual?: readonly string[],
 ): Promise<FoundModel> {
+  const onProgress = downloadLines("the weights", err);
   const labels = options.labels === undefined ? undefined : await readLabels(options.labels);
   const settle = (found: Checkpoint): Checkpoint => settled(found, options, labels);
-  const file = options.weights ?? await newestAllowed("runs");
-  if (file !== undefined) {
-    const shown = lines.path(file), bytes = await readFile("read the weights", file);
-    const found = await read(bytes, shown, options, usual);
-    return { checkpoint: settle(found), origin: `weights of ${shown}` };
+  const given = options.weights ?? await newestAllowed("runs") ?? "tf_efficientnet_lite0";
+  const name = weightNames.find((name) => name === given), module = name && builtIn[name];
+  if (module) {
+    const checkpoint = decodeCheckpoint(await module(), `the built-in weights of ${name}`);
+    return { checkpoint: settle(checkpoint), origin: "built-in weights" };
   }
-  const { efficientnetLite0Imagenet } = await import("../models/pretrained/efficientnet_lite0.ts");
-  const checkpoint = decodeCheckpoint(efficientnetLite0Imagenet(), "the built-in weights");
-  return { checkpoint: settle(checkpoint), origin: "built-in weights for ImageNet" };
+  const file = name === undefined ? given : await fetched(name, options, onProgress);
+  const shown = lines.path(file), bytes = await readFile("read the weights", file);
+  const found = await read(bytes, shown, { ...options, model: options.model ?? name }, usual);
+  return { checkpoint: settle(found), origin: `weights of ${shown}` };
+}
+
+async function fetched(
+  name: ModelName,
+  { weightsDir, download }: ModelOptionValues,
+  onProgress?: (progress: Progress) => void,
+): Promise<string> {
+  const address = models[name].published!;
+  return await publishedWeights({ name, address, folder: weightsDir, download, onProgress });
 }
 
 async function newestAllowed(root: string): Promise<string | undefined> {

@@ -1,8 +1,9 @@
 /** Opens a data set for a command, with the progress of a download. */
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Progress } from "../data/dataset.ts";
 import { type DatasetName, datasets } from "../data/datasets.ts";
 import type { Context } from "./command.ts";
 import { formatBytes } from "./format.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Shortest time between two lines about a download, in milliseconds. */
 const lineMs = 1000;
@@ -14,17 +15,22 @@ export async function openNamedDataset(
   { err }: Context,
   signal?: AbortSignal,
 ): Promise<Dataset> {
-  let shownAtMs = -Infinity;
   return await datasets[name]({
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     ...(options.download ? { download: true } : {}),
     ...(signal === undefined ? {} : { signal }),
-    onProgress({ loadedBytes, totalBytes }) {
-      const now = performance.now(), isDone = loadedBytes === totalBytes;
-      if (!isDone && now - shownAtMs < lineMs) return;
-      shownAtMs = now;
-      const total = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
-      err.line(`downloading ${name}: ${formatBytes(loadedBytes)}${total}`);
-    },
+    onProgress: downloadLines(name, err),
   });
+}
+
+/** Tells how far a download is, a line a second. */
+export function downloadLines(name: string, err: Terminal): (progress: Progress) => void {
+  let shownAtMs = -Infinity;
+  return ({ loadedBytes, totalBytes }) => {
+    const now = performance.now(), isDone = loadedBytes === totalBytes;
+    if (!isDone && now - shownAtMs < lineMs) return;
+    shownAtMs = now;
+    const total = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
+    err.line(`downloading ${name}: ${formatBytes(loadedBytes)}${total}`);
+  };
 }

@@ -239,6 +239,23 @@ export function path<const S extends Settings<string>>(settings: S): Option<Valu
   );
 }
 
+/** A path, or one of a few names, which stay as they are; `./name` is the file of that name. */
+export function nameOrPath<const S extends Settings<string>>(
+  names: readonly string[],
+  settings: S,
+): Option<ValueOf<string, S>> {
+  const file = path<S>(settings);
+  return option<string, S>(
+    settings,
+    { valueName: "PATH", wanted: file.wanted },
+    (text, base) => {
+      if (names.includes(text)) return { value: text };
+      const reading = file.read([text], base);
+      return "found" in reading ? reading : { value: reading.value ?? text };
+    },
+  );
+}
+
 /** Settings of a list. */
 export interface ListSettings<T> extends Settings<readonly T[]> {
   /** How many values there must be. */

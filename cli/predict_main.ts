@@ -40,7 +40,7 @@ export const command = defineCommand({
     ...outputOptions,
   },
   run: async ({ options, positionals }, { out, err, lines }): Promise<void> => {
-    const { checkpoint, origin } = await findModel(options, lines);
+    const { checkpoint, origin } = await findModel(options, { lines, err });
     const { device } = await chooseDevice(options.device);
     using _device = device;
     using predictor = await Predictor.create(device, checkpoint);

@@ -19,7 +19,9 @@ export interface Dataset {
 
 /** A data set whose pictures are of one size, and in memory. */
 export interface PackedDataset extends Dataset {
+  /** Pictures to learn from. */
   readonly train: PackedPictures;
+  /** Pictures to measure by, once. */
   readonly test: PackedPictures;
 }
 

@@ -20,4 +20,5 @@ export {
   PackedPictures,
   type Pictures,
 } from "./pictures.ts";
+export { type PublishedWeights, publishedWeights } from "./published_weights.ts";
 export type { Dataset, OpenDataset, OpenOptions, PackedDataset, Progress } from "./dataset.ts";

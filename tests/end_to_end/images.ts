@@ -1,7 +1,7 @@
 /** Real images for the tests: parts of fashion-mini, as data sets and as files. */
 import type { PackedDataset } from "../../data/dataset.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
-import { PackedPictures } from "../../data/pictures.ts";
+import type { PackedPictures } from "../../data/pictures.ts";
 import { encodePng } from "../../wasm/image.ts";
 import { type Examples, squares, wholeBatch } from "./classifiers.ts";
 
