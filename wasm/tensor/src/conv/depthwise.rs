@@ -13,6 +13,7 @@ mod weight_grad;
 mod weight_lines;
 
 use super::Geometry;
+use crate::gemm::epilogue::Epilogue;
 use crate::pool;
 use lines::Lines;
 pub use weight_grad::weight_grad;
@@ -56,16 +57,26 @@ struct Part {
 
 /// # Safety
 /// Shapes as in `conv2d`.
-pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry) {
+pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, then: &Epilogue) {
     if !tiled(g) {
         // SAFETY: passed on to the caller.
-        return unsafe { general::forward(x, w, y, g) };
+        return unsafe {
+            general::forward(x, w, y, g);
+            then.everywhere(y, g.n * g.oh * g.ow, g.cout);
+        };
     }
+    let then = then.from_channel(0);
     let (x, w, y) = (x as usize, w as usize, y as usize);
     run(g.n * g.oh, g, &|part| {
         for line in part.lines.0..part.lines.1 {
             // SAFETY: a line of y; the taps are inside the image.
-            unsafe { Lines::of_output(x, w, y, g, line).run(g, part.channels) };
+            unsafe {
+                Lines::of_output(x, w, y, g, line).run(g, part.channels);
+                if let Some(then) = &then {
+                    let pixel = |i: usize| y + (line * g.ow + i) * g.cin * 4;
+                    then.pixels(g.ow, &pixel, part.channels);
+                }
+            }
         }
     });
 }

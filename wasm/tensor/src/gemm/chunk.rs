@@ -60,8 +60,12 @@ pub(super) unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
         }
         segment += segments.len();
         if segment >= p.segment_count {
-            return;
+            break;
         }
+    }
+    if let Some(then) = &p.then {
+        // SAFETY: passed on to the caller.
+        unsafe { then.pixels(rows, &|i| chunk.c[i], (first_column, end_column)) };
     }
 }
 
