@@ -73,8 +73,8 @@ pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, t
             unsafe {
                 Lines::of_output(x, w, y, g, line).run(g, part.channels);
                 if let Some(then) = &then {
-                    let pixel = |i: usize| y + (line * g.ow + i) * g.cin * 4;
-                    then.pixels(g.ow, &pixel, part.channels);
+                    let pitch = g.cin * 4;
+                    then.line(y + line * g.ow * pitch, pitch, g.ow, part.channels);
                 }
             }
         }

@@ -65,7 +65,7 @@ pub(super) unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
     }
     if let Some(then) = &p.then {
         // SAFETY: passed on to the caller.
-        unsafe { then.pixels(rows, &|i| chunk.c[i], (first_column, end_column)) };
+        unsafe { then.pixels(&chunk.c[..rows], (first_column, end_column)) };
     }
 }
 

@@ -80,67 +80,76 @@ impl Epilogue {
         })
     }
 
-    /// Channels `first .. end` of some pixels, whose addresses (of channel 0) `pixel` tells.
+    /// Channels `first .. end` of some pixels, whose addresses (of channel 0) are given.
     ///
     /// # Safety
     /// The pixels are there, and everything else is as large as it has to be.
-    pub unsafe fn pixels(
+    pub unsafe fn pixels(&self, pixels: &[usize], channels: (usize, usize)) {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            match (self.vectors, self.residual) {
+                (Vectors::None, None) => self.columns::<0, false>(pixels, channels),
+                (Vectors::None, _) => self.columns::<0, true>(pixels, channels),
+                (Vectors::Shift, None) => self.columns::<1, false>(pixels, channels),
+                (Vectors::Shift, _) => self.columns::<1, true>(pixels, channels),
+                (Vectors::All, None) => self.columns::<3, false>(pixels, channels),
+                (Vectors::All, _) => self.columns::<3, true>(pixels, channels),
+            }
+        }
+    }
+
+    /// The same, two vectors of channels at a time, whose numbers stay in registers.
+    #[inline(never)]
+    unsafe fn columns<const VECTORS: usize, const RESIDUAL: bool>(
         &self,
-        count: usize,
-        pixel: &dyn Fn(usize) -> usize,
+        pixels: &[usize],
         (first, end): (usize, usize),
     ) {
-        for i in 0..count {
-            let at = pixel(i);
-            // SAFETY: passed on to the caller.
-            unsafe {
-                match (self.vectors, self.residual) {
-                    (Vectors::None, None) => self.pixel::<0, false>(at, first, end),
-                    (Vectors::None, _) => self.pixel::<0, true>(at, first, end),
-                    (Vectors::Shift, None) => self.pixel::<1, false>(at, first, end),
-                    (Vectors::Shift, _) => self.pixel::<1, true>(at, first, end),
-                    (Vectors::All, None) => self.pixel::<3, false>(at, first, end),
-                    (Vectors::All, _) => self.pixel::<3, true>(at, first, end),
+        let distance = self.residual.unwrap_or(0);
+        let whole = first + (end - first) / 8 * 8;
+        for c in (first..whole).step_by(8) {
+            let numbers = [self.numbers::<VECTORS>(c), self.numbers::<VECTORS>(c + 4)];
+            for &pixel in pixels {
+                // SAFETY: the pixel's channels are there.
+                unsafe {
+                    let at = pixel + c * 4;
+                    let [low, high] =
+                        [at, at + 16].map(|p| value::<RESIDUAL>(p as *const f32, distance));
+                    store(at as *mut f32, numbers[0].apply::<VECTORS, RESIDUAL>(low));
+                    store(
+                        (at + 16) as *mut f32,
+                        numbers[1].apply::<VECTORS, RESIDUAL>(high),
+                    );
+                }
+            }
+        }
+        for c in (whole..end).step_by(4) {
+            let numbers = self.numbers::<VECTORS>(c);
+            for &pixel in pixels {
+                // SAFETY: only what is left is stored.
+                unsafe {
+                    let at = (pixel + c * 4) as *mut f32;
+                    let v = value::<RESIDUAL>(at, distance);
+                    store_part(at, numbers.apply::<VECTORS, RESIDUAL>(v), end - c);
                 }
             }
         }
     }
 
-    /// One pixel, with so many vectors.
-    #[inline(never)]
-    unsafe fn pixel<const VECTORS: usize, const RESIDUAL: bool>(
-        &self,
-        at: usize,
-        first: usize,
-        end: usize,
-    ) {
-        let (low, high) = (f32x4_splat(self.low), f32x4_splat(self.high));
-        let value = |c: usize| {
-            let vector = |p: usize| {
-                // SAFETY: every vector has the channels, and one vector more can be read.
-                unsafe { load((p + c * 4) as *const f32) }
-            };
-            let mut v = vector(at);
-            if VECTORS == 3 {
-                v = f32x4_mul(f32x4_sub(v, vector(self.mean)), vector(self.scale));
-            }
-            if VECTORS > 0 {
-                v = f32x4_add(v, vector(self.shift));
-            }
-            if RESIDUAL {
-                let distance = self.residual.unwrap_or(0);
-                v = f32x4_add(v, vector(at.wrapping_add_signed(distance)));
-            }
-            at_most(at_least(v, low), high)
+    /// The numbers of four channels.
+    #[inline(always)]
+    fn numbers<const VECTORS: usize>(&self, c: usize) -> Numbers {
+        // SAFETY: every vector that there is has the channels, and one vector more can be read.
+        let vector = |least: usize, p: usize| match VECTORS >= least {
+            true => unsafe { load((p + c * 4) as *const f32) },
+            false => ZERO,
         };
-        let whole = first + (end - first) / 4 * 4;
-        for c in (first..whole).step_by(4) {
-            // SAFETY: the pixel's channels are there.
-            unsafe { store((at + c * 4) as *mut f32, value(c)) };
-        }
-        if whole < end {
-            // SAFETY: only what is left is stored.
-            unsafe { store_part((at + whole * 4) as *mut f32, value(whole), end - whole) };
+        Numbers {
+            mean: vector(3, self.mean),
+            scale: vector(3, self.scale),
+            shift: vector(1, self.shift),
+            low: f32x4_splat(self.low),
+            high: f32x4_splat(self.high),
         }
     }
 
@@ -158,9 +167,69 @@ impl Epilogue {
         unsafe {
             pool::run(8 * pixels as u64 * channels as u64, chunks, &|task| {
                 let first = task as usize * size;
-                let at = |i: usize| y + (first + i) * channels * 4;
-                then.pixels(size.min(pixels - first), &at, (0, channels));
+                let count = size.min(pixels - first);
+                let pitch = channels * 4;
+                then.line(y + first * pitch, pitch, count, (0, channels));
             });
+        }
+    }
+
+    /// Channels `first .. end` of `count` pixels from address `from` on, `pitch` bytes apart.
+    ///
+    /// # Safety
+    /// As [`Epilogue::pixels`].
+    pub unsafe fn line(&self, from: usize, pitch: usize, count: usize, channels: (usize, usize)) {
+        let mut at = [0; LINE];
+        for first in (0..count).step_by(LINE) {
+            let at = &mut at[..LINE.min(count - first)];
+            for (i, at) in at.iter_mut().enumerate() {
+                *at = from + (first + i) * pitch;
+            }
+            // SAFETY: passed on to the caller.
+            unsafe { self.pixels(at, channels) };
+        }
+    }
+}
+
+/// Pixels of a line at a time.
+const LINE: usize = 64;
+
+/// What is done to four values.
+struct Numbers {
+    mean: v128,
+    scale: v128,
+    shift: v128,
+    low: v128,
+    high: v128,
+}
+
+impl Numbers {
+    #[inline(always)]
+    fn apply<const VECTORS: usize, const RESIDUAL: bool>(
+        &self,
+        [mut v, residual]: [v128; 2],
+    ) -> v128 {
+        if VECTORS == 3 {
+            v = f32x4_mul(f32x4_sub(v, self.mean), self.scale);
+        }
+        if VECTORS > 0 {
+            v = f32x4_add(v, self.shift);
+        }
+        if RESIDUAL {
+            v = f32x4_add(v, residual);
+        }
+        at_most(at_least(v, self.low), self.high)
+    }
+}
+
+/// Four values of the result, and of the residual if there is one.
+#[inline(always)]
+unsafe fn value<const RESIDUAL: bool>(at: *const f32, distance: isize) -> [v128; 2] {
+    // SAFETY: the caller's values, and what they belong to, are there.
+    unsafe {
+        match RESIDUAL {
+            true => [load(at), load(at.wrapping_byte_offset(distance))],
+            false => [load(at), ZERO],
         }
     }
 }

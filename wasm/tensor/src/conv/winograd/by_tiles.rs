@@ -166,7 +166,7 @@ impl Pass<'_> {
                         inside[count] = pixel as usize;
                         count += 1;
                     }
-                    then.pixels(count, &|i| inside[i], (0, plane.cout));
+                    then.pixels(&inside[..count], (0, plane.cout));
                 }
             }
         }
