@@ -51,6 +51,8 @@ export interface Backend {
   readonly maxBuffers: number;
   /** Largest buffer that a kernel may bind, in bytes. */
   readonly maxBufferBytes: number;
+  /** Whether its macro steps may have an epilogue (default false). */
+  readonly takesEpilogues?: boolean;
   /** Bytes allocated and not yet freed. */
   readonly liveBytes: number;
   /**

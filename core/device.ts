@@ -73,6 +73,7 @@ export class Device implements Disposable {
     const planned = schedule(program, {
       locate,
       maxBuffers: this.backend.maxBuffers,
+      epilogues: this.backend.takesEpilogues,
       fuse: options.fuse ?? !debug,
       reuse: !debug,
     });
@@ -94,7 +95,8 @@ export class Device implements Disposable {
       const bytes = sizeOf(leaf.type.shape) * elementBytes;
       return { memory: leaf, offset: 0, bytes };
     };
-    const { buffers } = schedule(program, { locate, maxBuffers: this.backend.maxBuffers });
+    const { maxBuffers, takesEpilogues: epilogues } = this.backend;
+    const { buffers } = schedule(program, { locate, maxBuffers, epilogues });
     return buffers.reduce((sum, b) => sum + (b.external ? 0 : b.bytes), 0);
   }
 

@@ -3,7 +3,7 @@
  * tensors. Both are immutable and own no memory; nothing is computed before a plan runs.
  */
 import type { Expr } from "./expr.ts";
-import type { WasmProgram, WgslProgram } from "./kernel.ts";
+import type { Epilogue, WasmProgram, WgslProgram } from "./kernel.ts";
 import type { DType, Shape, Type } from "./shape.ts";
 import { show } from "./shape.ts";
 
@@ -38,8 +38,14 @@ export interface MacroOp<A = unknown> extends OpBase<A> {
   readonly kind: "macro";
   /** Its compute passes on a GPU. */
   wgsl(node: Node<A>): WgslProgram;
-  /** Its calls of the tensor module on a CPU. */
-  wasm(node: Node<A>): WasmProgram;
+  /**
+   * Its calls of the tensor module on a CPU.
+   *
+   * @param epilogue what they have to do to the result, where {@link takesEpilogue}
+   */
+  wasm(node: Node<A>, epilogue?: Epilogue): WasmProgram;
+  /** Offers epilogues on a CPU: pointwise operations that follow then cost no step of their own. */
+  readonly takesEpilogue?: boolean;
 }
 
 /** A value from outside: an input of the plan, a variable in a store, or a constant. */

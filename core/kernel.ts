@@ -52,6 +52,27 @@ export type Operand = Ref | number | { readonly ints: readonly number[] } | {
   readonly floats: readonly number[];
 };
 
+/**
+ * What an operation does to each value v of its result before it is over, if it offers that:
+ * `min(max((v − mean)·scale + shift + residual, low), high)`, in this order, rounding each time.
+ * Mean, scale and shift have a value for each element of the last axis; they come as none, as a shift
+ * alone, or as all three. The residual is as large as the result.
+ */
+export interface Epilogue<T = Ref> {
+  /** Subtracted first. */
+  readonly mean?: T;
+  /** Multiplied with then. */
+  readonly scale?: T;
+  /** Added then, such as a bias. */
+  readonly shift?: T;
+  /** Added last, such as a shortcut. */
+  readonly residual?: T;
+  /** No result is smaller; −∞ for none. NaN stays NaN. */
+  readonly low: number;
+  /** No result is larger; ∞ for none. */
+  readonly high: number;
+}
+
 /** A call of one export of the tensor module. `ops/kernels.ts` makes these, typed. */
 export interface WasmCall {
   /** Name of the export. */

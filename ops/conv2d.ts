@@ -83,9 +83,14 @@ const conv2dOp: MacroOp<ConvAttrs> = {
   },
   wgsl: ({ inputs: [x, w], attrs }) =>
     forwardProgram(convGeometry("conv2d", x.shape, w.shape, attrs)),
-  wasm({ inputs: [x, w], attrs }) {
-    const g = convGeometry("conv2d", x.shape, w.shape, attrs);
-    return { calls: [call("conv2d", inputRef(0), inputRef(1), outputRef(0), words(g))] };
+  takesEpilogue: true,
+  wasm({ inputs: [x, w], attrs }, epilogue) {
+    const g = words(convGeometry("conv2d", x.shape, w.shape, attrs));
+    const operands = [inputRef(0), inputRef(1), outputRef(0), g] as const;
+    if (!epilogue) return { calls: [call("conv2d", ...operands)] };
+    const { mean = 0, scale = 0, shift = 0, residual = 0, low, high } = epilogue;
+    const then = call("conv2d_then", ...operands, mean, scale, shift, residual, low, high);
+    return { calls: [then] };
   },
 };
 

@@ -24,6 +24,7 @@ const scratchKernels: ReadonlySet<string> = new Set([
   "batch_norm_sums",
   "batch_statistics",
   "conv2d",
+  "conv2d_then",
   "conv2d_input_grad",
   "conv2d_weight_grad",
   "map",
@@ -61,6 +62,7 @@ export function openWasm(options: WasmOptions = {}): Backend {
 class WasmBackend implements Backend {
   readonly kind = "wasm";
   readonly maxBuffers = Infinity;
+  readonly takesEpilogues = true;
   readonly maxBufferBytes = 2 ** 31;
   readonly #live = new Set<Block>();
 
@@ -207,7 +209,7 @@ class WasmExecutable implements Executable {
       if ("ints" in operand) return this.#words(Uint32Array.from(operand.ints));
       return this.#words(new Uint32Array(Float32Array.from(operand.floats).buffer));
     };
-    for (const { kernel, args } of step.op.wasm(step.node).calls) {
+    for (const { kernel, args } of step.op.wasm(step.node, step.epilogue).calls) {
       this.#add(kernel, args.map(lower), step.label);
     }
   }
@@ -239,7 +241,7 @@ function scratchSizes(steps: readonly Step[]): number[] {
   const sizes: number[] = [];
   for (const step of steps) {
     if (step.kind !== "macro") continue;
-    for (const [k, bytes] of (step.op.wasm(step.node).scratch ?? []).entries()) {
+    for (const [k, bytes] of (step.op.wasm(step.node, step.epilogue).scratch ?? []).entries()) {
       sizes[k] = Math.max(sizes[k] ?? 0, bytes);
     }
   }

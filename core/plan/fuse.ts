@@ -2,7 +2,8 @@
  * Fusion: which pointwise operations share a kernel.
  *
  * A map melts into its readers when all of them are maps of one group with as many elements; then
- * its value never reaches memory. Nothing else fuses. A melted map that is also a root (the new
+ * its value never reaches memory. Nothing else fuses, but for epilogues ({@link findEpilogues}), whose
+ * maps are left out here. A melted map that is also a root (the new
  * moment of an optimiser, which the new weight reads) becomes one more output of its group.
  */
 import { asLeaf, type Node, type Tensor } from "../graph.ts";
@@ -39,6 +40,8 @@ export interface FuseOptions {
   readonly targets: ReadonlyMap<Tensor, Tensor>;
   /** Storage buffers that one kernel may bind. */
   readonly maxBuffers: number;
+  /** Maps that belong to the epilogues of macro operations. */
+  readonly taken: ReadonlySet<Node>;
   /** False keeps every map in a kernel of its own. */
   readonly fuse: boolean;
 }
@@ -67,7 +70,7 @@ function meltMaps(
 ): OpenGroup[] {
   const readers = readersOf(order), groupOf = new Map<Node, OpenGroup>(), groups: OpenGroup[] = [];
   for (const node of order.toReversed()) {
-    if (node.op.kind !== "map") continue;
+    if (node.op.kind !== "map" || options.taken.has(node)) continue;
     const value = node.outputs[0],
       users = readers.get(value) ?? [],
       isRoot = options.roots.has(value);

@@ -3,9 +3,11 @@
  * Knows no backend.
  */
 import { ancestors, asLeaf, type MacroOp, type Node, type PackOp, type Tensor } from "../graph.ts";
+import { type Epilogue, inputRef, type Ref } from "../kernel.ts";
 import { elementBytes } from "../shape.ts";
 import { literalValue } from "../structure.ts";
 import { checkReads } from "./check.ts";
+import { findEpilogues, type Finish } from "./epilogue.ts";
 import { fuseMaps } from "./fuse.ts";
 import { checkUpdates, placeUpdates } from "./updates.ts";
 import { assignSlots, type StorageUse } from "./memory.ts";
@@ -31,6 +33,8 @@ export interface ScheduleOptions {
   readonly locate: Locate;
   /** Buffers that one kernel may bind. */
   readonly maxBuffers: number;
+  /** Let macro operations that offer it do what follows them (default false). */
+  readonly epilogues?: boolean;
   /** Melt pointwise chains (default true). */
   readonly fuse?: boolean;
   /** Share memory between values (default true). */
@@ -61,6 +65,7 @@ export interface Draft {
   readonly writes: readonly Tensor[];
   readonly map?: MapKernel;
   readonly node?: Node;
+  readonly epilogue?: Epilogue;
   /** Without `from` it reads its one value, wherever that was put in the end. */
   readonly copy?: { readonly from?: Spot; readonly to: Spot };
 }
@@ -97,13 +102,19 @@ function arrange(
   order: readonly Node[],
   targets: ReadonlyMap<Tensor, Tensor>,
   hoped: ReadonlyMap<Tensor, Tensor>,
-  { locate, maxBuffers, fuse = true }: ScheduleOptions,
+  { locate, maxBuffers, fuse = true, epilogues = false }: ScheduleOptions,
 ): { readonly drafts: readonly Draft[]; readonly storages: Storages } {
   const roots = new Set([...program.outputs.map(baseOf), ...targets.keys()]);
-  const groups = fuseMaps(order, { roots, targets: hoped, maxBuffers, fuse });
+  const finishes = new Map(
+    (fuse && epilogues ? findEpilogues(order, roots) : []).map((f) => [f.node, f]),
+  );
+  const taken = new Set([...finishes.values()].flatMap((f) => f.maps));
+  const groups = fuseMaps(order, { roots, targets: hoped, maxBuffers, taken, fuse });
   const storages = new Storages(locate);
   const drafts = groups.map((g) => draftMap(composeGroup(g), g.root, g.outputs));
-  for (const node of order) if (node.op.kind === "macro") drafts.push(draftMacro(node));
+  for (const node of order) {
+    if (node.op.kind === "macro") drafts.push(draftMacro(node, finishes.get(node)));
+  }
   drafts.push(...placePacks(order, drafts, storages, targets));
   const ordered = orderDrafts(drafts, targets);
   const { saved, copies } = placeUpdates(updates, ordered, storages);
@@ -120,8 +131,23 @@ function draftMap(map: MapKernel, root: Node, outputs: readonly Tensor[]): Draft
   };
 }
 
-function draftMacro(node: Node): Draft {
-  return { at: node.id, label: node.label, reads: node.inputs, writes: node.outputs, node };
+function draftMacro(node: Node, finish?: Finish): Draft {
+  const draft = { at: node.id, label: node.label, reads: node.inputs, writes: node.outputs, node };
+  if (!finish) return draft;
+  const { maps, epilogue } = finish, last = maps.at(-1)!, reads = [...node.inputs];
+  const ref = (t?: Tensor): Ref | undefined => t && inputRef(reads.push(t) - 1);
+  const { mean, scale, shift, residual } = epilogue;
+  return {
+    at: last.id,
+    label: `${node.label} then ${[...new Set(maps.map((map) => map.op.name))].join("+")}`,
+    reads,
+    writes: last.outputs,
+    node,
+    epilogue: {
+      ...epilogue,
+      ...{ mean: ref(mean), scale: ref(scale), shift: ref(shift), residual: ref(residual) },
+    },
+  };
 }
 
 /**
@@ -252,7 +278,7 @@ function useOf(draft: Draft, storages: Storages): StorageUse {
 }
 
 function toStep(draft: Draft, placeOf: (t: Tensor) => Place, place: (s: Spot) => Place): Step {
-  const { label, map, node, copy } = draft;
+  const { label, map, node, copy, epilogue } = draft;
   if (copy) {
     const from = copy.from ? place(copy.from) : placeOf(draft.reads[0]);
     return { kind: "copy", label, from, to: place(copy.to) };
@@ -276,7 +302,8 @@ function toStep(draft: Draft, placeOf: (t: Tensor) => Place, place: (s: Spot) =>
     label,
     node: node!,
     op: node!.op as MacroOp,
-    inputs: node!.inputs.map(placeOf),
-    outputs: node!.outputs.map(placeOf),
+    inputs: draft.reads.map(placeOf),
+    outputs: draft.writes.map(placeOf),
+    epilogue,
   };
 }

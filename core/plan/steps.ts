@@ -2,6 +2,7 @@
 import type { Expr } from "../expr.ts";
 import { apply, arg as argument, constant } from "../expr.ts";
 import type { MacroOp, MapOp, Node, Tensor } from "../graph.ts";
+import type { Epilogue } from "../kernel.ts";
 import { type DType, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { literalValue } from "../structure.ts";
 import type { Group } from "./fuse.ts";
@@ -52,10 +53,12 @@ export interface MacroStep {
   readonly node: Node;
   /** The operation of {@link node}. */
   readonly op: MacroOp;
-  /** Where each input of the node lies. */
+  /** Where each input of the node lies, and then whatever the epilogue reads. */
   readonly inputs: readonly Place[];
-  /** Where each result of the node goes. */
+  /** Where each result of the node goes, after the epilogue if there is one. */
   readonly outputs: readonly Place[];
+  /** What it does to its one result; its operands are among the inputs. */
+  readonly epilogue?: Epilogue;
 }
 
 /** A plain copy; needed only where an in-place update would be read too late. */

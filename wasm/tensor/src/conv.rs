@@ -1,4 +1,5 @@
-//! Convolution on NHWC: forward, input gradient, weight gradient; a file for each.
+//! Convolution on NHWC: forward, input gradient, weight gradient; a file for each, and one that
+//! chooses the way.
 //!
 //! All three are matrix products whose A is never built. In NHWC a row of a window is contiguous,
 //! `kw * cin` values long, so a window is `kh` segments at fixed offsets from its first pixel, and
@@ -9,6 +10,7 @@
 //! TypeScript has checked that a padded image and a window are at most 2^30 pixels long on either
 //! axis, so places along an axis fit 32 bits. Areas need not, and sizes of scratch are reckoned in
 //! 64: what does not fit is refused before any thread starts.
+mod choose;
 mod depthwise;
 mod forward;
 mod frame;

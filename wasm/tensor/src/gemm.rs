@@ -4,6 +4,7 @@
 //! (its panel of B stays in the first-level cache), panel of columns, tile of rows.
 mod chunk;
 pub mod dot;
+pub mod epilogue;
 mod matmul;
 pub mod micro;
 pub mod pack;
@@ -12,6 +13,7 @@ pub mod strips;
 
 use crate::pool;
 use chunk::chunk;
+use epilogue::Epilogue;
 use micro::Segment;
 use pack::PANEL;
 use strips::{LONGEST, MAX_ROWS};
@@ -96,6 +98,8 @@ pub struct Problem<R> {
     pub b: Operand,
     /// Add to C instead of overwriting it.
     pub add: bool,
+    /// What follows, once C is whole; its channels are the columns.
+    pub then: Option<Epilogue>,
 }
 
 /// How a product is cut into tasks: by its shape alone.

@@ -1,16 +1,22 @@
 //! Depthwise convolution: every input channel has `cout / cin` output channels of its own, and no
-//! sum runs over channels. Work is bound by loads, so vectors run over channels and windows are cut
-//! to the image instead of framing it.
+//! sum runs over channels. Vectors run over channels, and windows are cut to the image instead of
+//! framing it.
+//!
+//! Three loads would serve each pair of multiply-adds if a window were summed by itself. Windows of
+//! 3 and 5 columns and strides of 1 and 2 therefore go by tiles of neighbouring pixels
+//! ([`tile`]); all others, and several output channels per input channel, by single windows
+//! ([`general`]).
+mod general;
+mod lines;
+mod tile;
 mod weight_grad;
+mod weight_lines;
 
 use super::Geometry;
-use crate::memory::floats;
-use crate::simd::*;
-use crate::{memory, pool};
+use crate::gemm::epilogue::Epilogue;
+use crate::pool;
+use lines::Lines;
 pub use weight_grad::weight_grad;
-
-/// Vectors of channels kept as accumulators.
-const BLOCK: usize = 4;
 
 /// The taps `first .. end` of a window that lie inside the image, for output position `o`.
 fn inside(o: usize, s: usize, d: usize, p: usize, k: usize, size: usize) -> (usize, usize) {
@@ -20,226 +26,73 @@ fn inside(o: usize, s: usize, d: usize, p: usize, k: usize, size: usize) -> (usi
     (first.min(end), end)
 }
 
-/// # Safety
-/// Shapes as in `conv2d`.
-pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry) {
-    let lines = g.n * g.oh;
+/// Whether a window goes by tiles.
+fn tiled(g: &Geometry) -> bool {
+    g.group_out == 1 && g.dw == 1 && matches!(g.kw, 3 | 5) && matches!(g.sw, 1 | 2)
+}
+
+/// Runs tasks of some lines and channels, by the shape alone: lines, unless there are few.
+fn run(lines: usize, g: &Geometry, task: &(dyn Fn(Part) + Sync)) {
     let (size, chunks) = pool::split(lines, 1, 256);
-    // SAFETY: every task writes its own lines of y.
+    let vectors = g.cin.div_ceil(16);
+    let (width, parts) = pool::split(vectors, 1, 16usize.div_ceil(chunks));
+    // SAFETY: tasks write lines and channels of their own.
     unsafe {
-        pool::run(2 * g.work(), chunks, &|task| {
-            let first = task as usize * size;
-            for line in first..lines.min(first + size) {
-                if g.group_out == 1 {
-                    forward_line(x, w, y, g, line);
-                } else {
-                    multiplied_line(x, w, y, g, line);
-                }
-            }
+        pool::run(2 * g.work(), chunks * parts, &|i| {
+            let (chunk, part) = (i as usize / parts, i as usize % parts);
+            task(Part {
+                lines: (chunk * size, lines.min((chunk + 1) * size)),
+                channels: (part * width * 16, g.cin.min((part + 1) * width * 16)),
+            });
         });
     }
 }
 
-/// One line of output pixels, one output channel per input channel.
-#[inline(never)]
-unsafe fn forward_line(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, line: usize) {
-    let (image, oy) = (line / g.oh, line % g.oh);
-    let (y0, y1) = inside(oy, g.sh, g.dh, g.pt, g.kh, g.h);
-    for ox in 0..g.ow {
-        let (x0, x1) = inside(ox, g.sw, g.dw, g.pl, g.kw, g.w);
-        let pixel = Taps {
-            count: (y1 - y0, x1 - x0),
-            from: ((image * g.h + oy * g.sh + y0 * g.dh).wrapping_sub(g.pt) * g.w
-                + (ox * g.sw + x0 * g.dw).wrapping_sub(g.pl))
-            .wrapping_mul(g.cin),
-            step: (g.dh * g.w * g.cin, g.dw * g.cin),
-            tap: (y0 * g.kw + x0) * g.cin,
-            tap_step: (g.kw * g.cin, g.cin),
+/// The lines and channels of a task.
+#[derive(Clone, Copy)]
+struct Part {
+    lines: (usize, usize),
+    channels: (usize, usize),
+}
+
+/// # Safety
+/// Shapes as in `conv2d`.
+pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, then: &Epilogue) {
+    if !tiled(g) {
+        // SAFETY: passed on to the caller.
+        return unsafe {
+            general::forward(x, w, y, g);
+            then.everywhere(y, g.n * g.oh * g.ow, g.cout);
         };
-        for c in (0..g.cin).step_by(4 * BLOCK) {
-            // SAFETY: the taps are inside the image.
+    }
+    let then = then.from_channel(0);
+    let (x, w, y) = (x as usize, w as usize, y as usize);
+    run(g.n * g.oh, g, &|part| {
+        for line in part.lines.0..part.lines.1 {
+            // SAFETY: a line of y; the taps are inside the image.
             unsafe {
-                let to = y.add((line * g.ow + ox) * g.cin + c);
-                let (x, w) = (x.wrapping_add(c), w.add(c));
-                if g.cin - c >= 4 * BLOCK {
-                    pixel.sum(x, w, to, 4 * BLOCK);
-                } else {
-                    pixel.sum(x, w, to, g.cin - c);
+                Lines::of_output(x, w, y, g, line).run(g, part.channels);
+                if let Some(then) = &then {
+                    let pitch = g.cin * 4;
+                    then.line(y + line * g.ow * pitch, pitch, g.ow, part.channels);
                 }
             }
         }
-    }
-}
-
-/// The taps of a window inside the image, in floats.
-struct Taps {
-    count: (usize, usize),
-    from: usize,
-    step: (usize, usize),
-    tap: usize,
-    tap_step: (usize, usize),
-}
-
-impl Taps {
-    /// One output pixel over up to [`BLOCK`] vectors of channels.
-    #[inline(always)]
-    unsafe fn sum(&self, x: *const f32, w: *const f32, to: *mut f32, channels: usize) {
-        let mut acc = [ZERO; BLOCK];
-        let (mut row, mut tap_row) = (x.wrapping_add(self.from), w.wrapping_add(self.tap));
-        for _ in 0..self.count.0 {
-            let (mut at, mut tap) = (row, tap_row);
-            for _ in 0..self.count.1 {
-                // SAFETY: the taps are inside the image.
-                unsafe { multiply_add(at, tap, &mut acc, channels) };
-                at = at.wrapping_add(self.step.1);
-                tap = tap.wrapping_add(self.tap_step.1);
-            }
-            row = row.wrapping_add(self.step.0);
-            tap_row = tap_row.wrapping_add(self.tap_step.0);
-        }
-        // SAFETY: stores `channels` floats.
-        unsafe { store_block(to, &acc, channels) };
-    }
-}
-
-/// `acc += a b` over up to [`BLOCK`] vectors of channels.
-#[inline(always)]
-unsafe fn multiply_add(a: *const f32, b: *const f32, acc: &mut [v128; BLOCK], left: usize) {
-    for (i, acc) in acc.iter_mut().enumerate() {
-        if left >= 4 * BLOCK || i * 4 < left {
-            // SAFETY: at most the last vector reads past the end.
-            unsafe { *acc = madd(load(a.add(i * 4)), load(b.add(i * 4)), *acc) };
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn store_block(to: *mut f32, acc: &[v128; BLOCK], left: usize) {
-    for (i, &v) in acc.iter().enumerate() {
-        if i * 4 < left {
-            // SAFETY: stores `left` floats at most.
-            unsafe { store_part(to.add(i * 4), v, left - i * 4) };
-        }
-    }
-}
-
-/// One line of output pixels with several output channels per input channel.
-#[inline(never)]
-unsafe fn multiplied_line(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, line: usize) {
-    let (image, oy) = (line / g.oh, line % g.oh);
-    let (y0, y1) = inside(oy, g.sh, g.dh, g.pt, g.kh, g.h);
-    for ox in 0..g.ow {
-        let (x0, x1) = inside(ox, g.sw, g.dw, g.pl, g.kw, g.w);
-        for co in 0..g.cout {
-            let mut sum = 0.0;
-            for ky in y0..y1 {
-                let row = (image * g.h + oy * g.sh + ky * g.dh - g.pt) * g.w;
-                for kx in x0..x1 {
-                    let pixel = row + ox * g.sw + kx * g.dw - g.pl;
-                    // SAFETY: the taps are inside the image.
-                    sum += unsafe {
-                        *x.add(pixel * g.cin + co / g.group_out)
-                            * *w.add((ky * g.kw + kx) * g.cout + co)
-                    };
-                }
-            }
-            // SAFETY: a pixel of y.
-            unsafe { *y.add((line * g.ow + ox) * g.cout + co) = sum };
-        }
-    }
-}
-
-/// Without strides the gradient is a convolution of dy with the taps flipped: its geometry.
-fn turned(g: &Geometry) -> Option<Geometry> {
-    let pt = ((g.kh - 1) * g.dh).checked_sub(g.pt)?;
-    let pl = ((g.kw - 1) * g.dw).checked_sub(g.pl)?;
-    let (h, w, oh, ow) = (g.oh, g.ow, g.h, g.w);
-    let turned = Geometry {
-        h,
-        w,
-        oh,
-        ow,
-        pt,
-        pl,
-        ..*g
-    };
-    ((g.sh, g.sw) == (1, 1)).then_some(turned)
+    });
 }
 
 /// # Safety
 /// Shapes as in `conv2d_input_grad`.
 pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) {
-    if let (1, Some(turned)) = (g.group_out, turned(g)) {
-        let Some([flipped]) = memory::workspace([floats([g.kh, g.kw, g.cin])]) else {
-            return;
-        };
-        // SAFETY: there is room for all taps.
-        return unsafe {
-            for tap in 0..g.kh * g.kw {
-                let to = flipped.add((g.kh * g.kw - 1 - tap) * g.cin);
-                core::ptr::copy_nonoverlapping(w.add(tap * g.cin), to, g.cin);
-            }
-            forward(dy, flipped, dx, &turned)
-        };
+    if !tiled(g) {
+        // SAFETY: passed on to the caller.
+        return unsafe { general::input_grad(dy, w, dx, g) };
     }
-    let lines = g.n * g.h;
-    let (size, chunks) = pool::split(lines, 1, 256);
-    // SAFETY: every task writes its own lines of dx.
-    unsafe {
-        pool::run(2 * g.work(), chunks, &|task| {
-            let first = task as usize * size;
-            for line in first..lines.min(first + size) {
-                input_grad_line(dy, w, dx, g, line);
-            }
-        });
-    }
-}
-
-/// The output position that tap `k` of input position `i` belongs to, if there is one.
-#[inline(always)]
-fn output_of(i: usize, k: usize, d: usize, p: usize, s: usize, size: usize) -> Option<usize> {
-    let reach = (i + p).checked_sub(k * d)?;
-    (reach % s == 0 && reach / s < size).then_some(reach / s)
-}
-
-#[inline(never)]
-unsafe fn input_grad_line(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry, line: usize) {
-    let (image, iy) = (line / g.h, line % g.h);
-    let step = if g.group_out == 1 { 4 * BLOCK } else { 1 };
-    for ix in 0..g.w {
-        for c in (0..g.cin).step_by(step) {
-            let mut acc = [ZERO; BLOCK];
-            let mut sum = 0.0;
-            for ky in 0..g.kh {
-                let Some(oy) = output_of(iy, ky, g.dh, g.pt, g.sh, g.oh) else {
-                    continue;
-                };
-                for kx in 0..g.kw {
-                    let Some(ox) = output_of(ix, kx, g.dw, g.pl, g.sw, g.ow) else {
-                        continue;
-                    };
-                    let pixel = (image * g.oh + oy) * g.ow + ox;
-                    // SAFETY: a pixel of dy and a tap of w.
-                    unsafe {
-                        let from = dy.add(pixel * g.cout + c * g.group_out);
-                        let tap = w.add((ky * g.kw + kx) * g.cout + c * g.group_out);
-                        if g.group_out == 1 {
-                            multiply_add(from, tap, &mut acc, g.cin - c);
-                        } else {
-                            (0..g.group_out).for_each(|q| sum += *from.add(q) * *tap.add(q));
-                        }
-                    }
-                }
-            }
-            // SAFETY: a pixel of dx.
-            unsafe {
-                let to = dx.add((line * g.w + ix) * g.cin + c);
-                if g.group_out == 1 {
-                    store_block(to, &acc, g.cin - c);
-                } else {
-                    *to = sum;
-                }
-            }
+    let (dy, w, dx) = (dy as usize, w as usize, dx as usize);
+    run(g.n * g.h, g, &|part| {
+        for line in part.lines.0..part.lines.1 {
+            // SAFETY: a line of dx; the taps are inside dy.
+            unsafe { Lines::of_input(dy, w, dx, g, line).run_back(g, part.channels) };
         }
-    }
+    });
 }

@@ -1,39 +1,25 @@
 //! Convolution, forward: rows are output pixels, columns output channels, k the window.
 use super::frame::Frame;
-use super::{depthwise, narrow, winograd, Geometry};
+use super::{depthwise, narrow, Geometry};
+use crate::gemm::epilogue::Epilogue;
 use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
 use crate::memory::floats;
 use crate::{memory, pool};
-use wasm_bindgen::prelude::*;
 
-/// `y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy sh + ky dh - pt, ox sw + kx dw - pl, ci]
-/// w[ky, kx, ci, co]`.
-#[wasm_bindgen]
-pub fn conv2d(x: *const f32, w: *const f32, y: *mut f32, geom: *const i32) {
-    // SAFETY: TypeScript has checked shapes and sizes.
-    unsafe {
-        let g = Geometry::read(geom);
-        match winograd::forward_tile(&g) {
-            0 => direct(x, w, y, &g),
-            tile => winograd::conv2d_winograd(x, w, y, geom, tile),
-        }
-    }
-}
-
-/// The same, never by Winograd's filtering.
+/// `conv2d`, never by Winograd's filtering.
 ///
 /// # Safety
 /// The operands have these shapes.
-pub unsafe fn direct(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry) {
+pub unsafe fn direct(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, then: &Epilogue) {
     // SAFETY: passed on to the caller.
     unsafe {
         if g.empty() {
         } else if g.depthwise() {
-            depthwise::forward(x, w, y, g);
+            depthwise::forward(x, w, y, g, then);
         } else {
-            forward(x, w, y, g);
+            forward(x, w, y, g, then);
         }
     }
 }
@@ -90,8 +76,14 @@ impl Rows for PixelRows {
     }
 }
 
-unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
+unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry, then: &Epilogue) {
     let together = narrow::pixels_together(g);
+    // Pixels taken together have the same channels several times: what follows comes afterwards.
+    let within = if together > 1 {
+        &Epilogue::none()
+    } else {
+        then
+    };
     let (given, g) = (g, &narrow::widened(g, together));
     let frame = input_frame(g);
     let group = frame.group(g.n);
@@ -157,8 +149,12 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry) {
                     step: 4,
                     b,
                     add: false,
+                    then: within.from_channel(i * n),
                 }
             });
+        }
+        if together > 1 {
+            then.everywhere(y, given.n * given.oh * given.ow, given.cout);
         }
     }
 }

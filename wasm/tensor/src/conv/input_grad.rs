@@ -4,28 +4,14 @@
 //! taps, at the same offsets in dy, so every phase is a product without wasted work.
 use super::forward::PixelRows;
 use super::frame::Frame;
-use super::{depthwise, scatter, winograd, Geometry};
+use super::{depthwise, scatter, Geometry};
 use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem};
 use crate::memory::floats;
 use crate::{memory, pool};
-use wasm_bindgen::prelude::*;
 
-/// The gradient of `conv2d` with respect to x, given that of y.
-#[wasm_bindgen]
-pub fn conv2d_input_grad(dy: *const f32, w: *const f32, dx: *mut f32, geom: *const i32) {
-    // SAFETY: TypeScript has checked shapes and sizes.
-    unsafe {
-        let g = Geometry::read(geom);
-        match winograd::input_grad_tile(&g) {
-            0 => direct(dy, w, dx, &g),
-            tile => winograd::conv2d_input_grad_winograd(dy, w, dx, geom, tile),
-        }
-    }
-}
-
-/// The same, never by Winograd's filtering.
+/// `conv2d_input_grad`, never by Winograd's filtering.
 ///
 /// # Safety
 /// The operands have these shapes.
@@ -201,6 +187,7 @@ unsafe fn run_phase(
                 step: 4,
                 b,
                 add: false,
+                then: None,
             }
         });
     }

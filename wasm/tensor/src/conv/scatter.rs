@@ -107,6 +107,7 @@ unsafe fn row(
             step: 4,
             b,
             add: true,
+            then: None,
         });
     }
 }

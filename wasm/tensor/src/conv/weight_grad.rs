@@ -10,13 +10,12 @@ mod sums;
 use super::forward::input_frame;
 use super::frame::Frame;
 use super::narrow::{padded, padded_rows};
-use super::{depthwise, winograd, Geometry};
+use super::{depthwise, Geometry};
 use crate::gemm::pack::packed_len;
 use crate::gemm::segments::segments_len;
 use crate::memory::{self, floats};
 use pass::{pack, Pass};
 use sums::{add_parts, add_swapped};
-use wasm_bindgen::prelude::*;
 
 /// Weights up to which k is cut, and the most parts.
 const SMALL: usize = 65536;
@@ -25,20 +24,7 @@ const MAX_PARTS: usize = 16;
 /// Floats of packed dy made at a time.
 const PACKED_MAX: usize = 8 << 20;
 
-/// The gradient of `conv2d` with respect to w, given that of y.
-#[wasm_bindgen]
-pub fn conv2d_weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, geom: *const i32) {
-    // SAFETY: TypeScript has checked shapes and sizes.
-    unsafe {
-        let g = Geometry::read(geom);
-        match winograd::weight_grad_tile(&g) {
-            0 => direct(x, dy, dw, &g),
-            tile => winograd::conv2d_weight_grad_winograd(x, dy, dw, geom, tile),
-        }
-    }
-}
-
-/// The same, never by Winograd's filtering.
+/// `conv2d_weight_grad`, never by Winograd's filtering.
 ///
 /// # Safety
 /// The operands have these shapes.

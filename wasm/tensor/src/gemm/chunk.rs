@@ -60,8 +60,12 @@ pub(super) unsafe fn chunk<R: Rows>(p: &Problem<R>, grid: &Grid, task: usize) {
         }
         segment += segments.len();
         if segment >= p.segment_count {
-            return;
+            break;
         }
+    }
+    if let Some(then) = &p.then {
+        // SAFETY: passed on to the caller.
+        unsafe { then.pixels(&chunk.c[..rows], (first_column, end_column)) };
     }
 }
 
@@ -139,6 +143,7 @@ impl<R: Rows> Chunk<'_, R> {
 }
 
 /// All tiles of some panels: strip by strip.
+#[inline(never)]
 unsafe fn strip_panels(strips: *const f32, k: usize, c: &[usize], panels: &[Run]) {
     let strip = |row: usize| strips.wrapping_add(row * k);
     for row in (0..c.len()).step_by(HEIGHT) {

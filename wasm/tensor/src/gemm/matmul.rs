@@ -121,6 +121,7 @@ unsafe fn tiled(a: *const f32, b: *const f32, c: *mut f32, g: &Geometry) {
                     step,
                     b,
                     add: false,
+                    then: None,
                 }
             });
         }

@@ -1,9 +1,17 @@
 //! Depthwise convolution, gradient of the weights.
-use super::{multiply_add, store_block, BLOCK};
+use super::weight_lines::{tile_lines, Lines};
+use super::{general, inside, tiled};
 use crate::conv::Geometry;
 use crate::memory::floats;
 use crate::simd::*;
 use crate::{memory, pool};
+
+/// Bytes of x and dy that one vector of channels after the other walks through: they stay in the
+/// first-level cache.
+const CACHED: usize = 20 << 10;
+
+/// Channels that share cache lines.
+const BLOCK: usize = 16;
 
 /// Lines of output pixels are cut into fixed parts with sums of their own, added in order.
 ///
@@ -15,20 +23,27 @@ pub unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geome
     let Some([partial]) = memory::workspace([floats([weights, parts])]) else {
         return;
     };
-    // SAFETY: every part has its own sums.
+    // With few parts the channels are split too.
+    let blocks = g.cout.div_ceil(BLOCK);
+    let (width, splits) = match tiled(g) {
+        true => pool::split(blocks, 1, 16usize.div_ceil(parts)),
+        false => (blocks, 1),
+    };
+    // SAFETY: every task has its own sums.
     unsafe {
-        pool::run(2 * g.work(), parts, &|part| {
-            let first = part as usize * size;
-            let sums = partial.add(part as usize * weights);
-            for tap in 0..g.kh * g.kw {
-                weight_grad_tap(
-                    x,
-                    dy,
-                    sums.add(tap * g.cout),
-                    g,
-                    tap,
-                    (first, lines.min(first + size)),
-                );
+        pool::run(2 * g.work(), parts * splits, &|task| {
+            let (part, split) = (task as usize / splits, task as usize % splits);
+            let range = (part * size, lines.min((part + 1) * size));
+            let sums = partial.add(part * weights);
+            if !tiled(g) {
+                for tap in 0..g.kh * g.kw {
+                    general::weight_grad_tap(x, dy, sums.add(tap * g.cout), g, tap, range);
+                }
+                return;
+            }
+            for block in split * width..blocks.min((split + 1) * width) {
+                let channels = (block * BLOCK, g.cout.min((block + 1) * BLOCK));
+                part_of(x, dy, sums, g, range, channels);
             }
         });
         for at in (0..weights).step_by(4) {
@@ -41,58 +56,79 @@ pub unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geome
     }
 }
 
-/// The gradient of one tap over some lines of output pixels.
-#[inline(never)]
-unsafe fn weight_grad_tap(
+/// Sums over some lines, which may belong to several images, for a block of channels.
+unsafe fn part_of(
     x: *const f32,
     dy: *const f32,
-    dw: *mut f32,
+    sums: *mut f32,
     g: &Geometry,
-    tap: usize,
     (first, end): (usize, usize),
+    channels: (usize, usize),
 ) {
-    let (ky, kx) = (tap / g.kw, tap % g.kw);
-    // Output columns whose tap is inside the image.
-    let x0 = g.pl.saturating_sub(kx * g.dw).div_ceil(g.sw).min(g.ow);
-    let x1 = (g.w + g.pl)
-        .saturating_sub(kx * g.dw)
-        .div_ceil(g.sw)
-        .min(g.ow)
-        .max(x0);
-    let step = if g.group_out == 1 { 4 * BLOCK } else { 1 };
-    for c in (0..g.cout).step_by(step) {
-        let mut acc = [ZERO; BLOCK];
-        let mut total = 0.0;
-        for line in first..end {
-            let (image, oy) = (line / g.oh, line % g.oh);
-            let iy = (oy * g.sh + ky * g.dh).wrapping_sub(g.pt);
-            if iy >= g.h {
-                continue;
-            }
-            let mut sum = [ZERO; BLOCK];
-            for ox in x0..x1 {
-                let from = ((image * g.h + iy) * g.w + ox * g.sw + kx * g.dw - g.pl) * g.cin;
-                // SAFETY: a pixel of x and one of dy.
-                unsafe {
-                    let dy = dy.add((line * g.ow + ox) * g.cout + c);
-                    if g.group_out == 1 {
-                        multiply_add(x.add(from + c), dy, &mut sum, g.cout - c);
-                    } else {
-                        total += *x.add(from + c / g.group_out) * *dy;
-                    }
-                }
-            }
-            for (acc, sum) in acc.iter_mut().zip(sum) {
-                *acc = f32x4_add(*acc, sum);
+    // SAFETY: the sums of all taps are there.
+    unsafe {
+        for tap in 0..g.kh * g.kw {
+            let at = sums.add(tap * g.cout + channels.0);
+            core::ptr::write_bytes(at, 0, channels.1 - channels.0);
+        }
+    }
+    let step = (CACHED / ((g.w + g.ow) * BLOCK * 4)).max(1);
+    let mut line = first;
+    while line < end {
+        let (image, oy) = (line / g.oh, line % g.oh);
+        let count = step.min(end - line).min(g.oh - oy);
+        // SAFETY: lines of one image.
+        unsafe {
+            let x = x.add(image * g.h * g.w * g.cin);
+            let dy = dy.add(image * g.oh * g.ow * g.cout);
+            match (g.kw, g.sw) {
+                (3, 1) => lines::<3, 3, 1>(x, dy, sums, g, (oy, oy + count), channels),
+                (3, _) => lines::<3, 3, 2>(x, dy, sums, g, (oy, oy + count), channels),
+                (5, 1) => lines::<2, 5, 1>(x, dy, sums, g, (oy, oy + count), channels),
+                _ => lines::<2, 5, 2>(x, dy, sums, g, (oy, oy + count), channels),
             }
         }
-        // SAFETY: the tap has cout weights.
-        unsafe {
-            if g.group_out == 1 {
-                store_block(dw.add(c), &acc, g.cout - c);
-            } else {
-                *dw.add(c) = total;
+        line += count;
+    }
+}
+
+/// Adds what some lines of an image give: R rows of taps at a time, or as many of them as meet the
+/// image; lines that meet it by the same rows go together.
+unsafe fn lines<const R: usize, const KW: usize, const S: usize>(
+    x: *const f32,
+    dy: *const f32,
+    sums: *mut f32,
+    g: &Geometry,
+    (first, end): (usize, usize),
+    channels: (usize, usize),
+) {
+    for rows in (0..g.kh).step_by(R) {
+        let met = |oy: usize| {
+            let (y0, y1) = inside(oy, g.sh, g.dh, g.pt, g.kh, g.h);
+            let ky = y0.clamp(rows, rows + R);
+            (ky, y1.clamp(ky, rows + R) - ky)
+        };
+        let mut oy = first;
+        while oy < end {
+            let (ky, count) = met(oy);
+            let together = (oy..end).take_while(|&o| met(o) == (ky, count)).count();
+            let iy = (oy * g.sh + ky * g.dh).wrapping_sub(g.pt);
+            let lines = Lines {
+                x: (x as usize).wrapping_add(iy.wrapping_mul(g.w * g.cin * 4)),
+                dy: dy as usize + oy * g.ow * g.cout * 4,
+                sums: sums as usize + ky * g.kw * g.cout * 4,
+                count: together,
+            };
+            // SAFETY: these rows of taps meet the image on these lines.
+            unsafe {
+                match count {
+                    0 => {}
+                    1 => tile_lines::<1, KW, S>(&lines, g, channels),
+                    2 => tile_lines::<2, KW, S>(&lines, g, channels),
+                    _ => tile_lines::<R, KW, S>(&lines, g, channels),
+                }
             }
+            oy += together;
         }
     }
 }

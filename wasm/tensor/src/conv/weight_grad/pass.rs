@@ -123,6 +123,7 @@ impl<'a> Pass<'a> {
             step,
             b,
             add,
+            then: None,
         }
     }
 
@@ -152,6 +153,7 @@ impl<'a> Pass<'a> {
             step,
             b,
             add: false,
+            then: None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::scheme::Scheme;
 use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
+use crate::gemm::epilogue::Epilogue;
 use crate::memory::floats;
 use crate::{memory, pool};
 use core::ops::Range;
@@ -41,6 +42,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     filters: &Filters,
     y: *mut f32,
     plane: &Plane,
+    then: &Epilogue,
 ) {
     let (cin, cout, tiles) = (plane.cin, plane.cout, plane.tiles(M));
     let (wave, waves) = pool::split(tiles, 1, tiles.div_ceil(TILES));
@@ -88,6 +90,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
                 slots.with(|slot| pass.channels::<S, M, P>(task as usize * columns, slot));
             });
         }
+        then.everywhere(y, plane.n * plane.oh * plane.ow, cout);
     }
 }
 

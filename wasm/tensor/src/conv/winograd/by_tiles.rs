@@ -7,6 +7,7 @@ use super::scheme::Scheme;
 use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
+use crate::gemm::epilogue::Epilogue;
 use crate::memory::floats;
 use crate::{memory, pool};
 use core::ops::Range;
@@ -60,6 +61,7 @@ struct Pass<'a> {
     filters: *mut f32,
     filter_point: usize,
     zeros: *mut f32,
+    then: Option<Epilogue>,
 }
 
 /// # Safety
@@ -69,6 +71,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     filters: &Filters,
     y: *mut f32,
     plane: &Plane,
+    then: &Epilogue,
 ) {
     let cut = Cut::new(plane, M, P * P);
     let (cin, cout) = (plane.cin, plane.cout);
@@ -103,6 +106,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
             filters: transformed,
             filter_point,
             zeros,
+            then: then.from_channel(0),
         };
         pool::run(plane.work(pass.cut.tiles, P * P), tasks, &|task| {
             let first = task as usize * pass.cut.size;
@@ -155,6 +159,15 @@ impl Pass<'_> {
                 let pixels = output.pixels_mut::<M>(self.y, tile, nowhere);
                 let from = products.add(i * cut.output_row);
                 collect::<P, M, false>(from, cut.output_point, plane.cout, &pixels, S::output);
+                if let Some(then) = &self.then {
+                    let mut inside = [0; 16];
+                    let mut count = 0;
+                    for pixel in pixels.into_iter().flatten().filter(|&p| p != nowhere) {
+                        inside[count] = pixel as usize;
+                        count += 1;
+                    }
+                    then.pixels(&inside[..count], (0, plane.cout));
+                }
             }
         }
     }

@@ -73,6 +73,7 @@ pub unsafe fn product(a: Rows, b: Panels, c: Sums, (m, n, k): (usize, usize, usi
                 depth: b.depth,
             },
             add: add || block > 0,
+            then: None,
         };
         // SAFETY: passed on to the caller.
         unsafe { run_here(&problem) };
