@@ -40,7 +40,7 @@ export const command = defineCommand({
     ...outputOptions,
   },
   run: async ({ options }, context): Promise<void> => {
-    const { out, err, lines } = context;
+    const { out, err } = context;
     using progress = new Progress({ terminal: err, label: "evaluate" });
     using interrupt = new Interrupt({ onFirst: () => progress.clear() });
     const { signal } = interrupt;

@@ -4,7 +4,7 @@ import { type Rename, renamed } from "./checkpoint/matching.ts";
 import { serializeSafetensors } from "./checkpoint/safetensors.ts";
 import { readStateDict, type StateDict } from "./checkpoint/state_dict.ts";
 import { toHalf } from "./checkpoint/stored_tensor.ts";
-import type { Model } from "./model.ts";
+import type { Model, Net } from "./model.ts";
 import { isModelName, models } from "./models.ts";
 import { parsePreparation, type Preparation } from "./preparation.ts";
 import type { SavedWeights, Weights } from "./weights.ts";
@@ -71,7 +71,7 @@ export async function encodeCheckpoint(
  * @throws {CheckpointError} when a weight is too large for the element type
  */
 export function serializeCheckpoint(
-  model: Model,
+  model: Net,
   weights: SavedWeights,
   { classes, preparation }: ModelUsage,
   extra: Readonly<Record<string, string>>,

@@ -22,7 +22,7 @@ export {
   parametersOf,
   parts,
 } from "./parameter.ts";
-export type { Classifier, Model, ModelEntry, ModelOptions } from "./model.ts";
+export type { Classifier, Model, ModelEntry, ModelOptions, Net } from "./model.ts";
 export {
   type Fit,
   imagenetNormalization,
@@ -46,7 +46,7 @@ export {
   SeparableBlock,
 } from "./efficientnet_lite.ts";
 export { describeModel, type ModelDescription } from "./describe.ts";
-export { initialWeights, type SavedWeights, Weights } from "./weights.ts";
+export { initialWeights, type SavedWeights, Weights, type WeightsOptions } from "./weights.ts";
 export {
   type Checkpoint,
   decodeCheckpoint,

@@ -12,8 +12,14 @@ export interface ModelOptions {
   readonly channels?: number;
 }
 
+/** Anything whose fields are layers and parameters: what a task of any kind trains. */
+export interface Net {
+  /** For messages, and in model files. */
+  readonly name: string;
+}
+
 /** A net of pictures: `[n,h,w,channels]`, normalised → logits `[n,classes]`. */
-export interface Model extends Layer {
+export interface Model extends Net, Layer {
   /** As in the table of models and on the command line. */
   readonly name: string;
   /** Number of classes it tells apart. */

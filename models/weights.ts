@@ -10,7 +10,7 @@ import type { StateDict } from "./checkpoint/state_dict.ts";
 import { isFloat, type StoredTensor, viewFloat32 } from "./checkpoint/stored_tensor.ts";
 import { holdsNaN } from "./finite.ts";
 import { diskShape, fromDisk, toDisk } from "./layout.ts";
-import type { Model } from "./model.ts";
+import type { Model, Net } from "./model.ts";
 import { asParameter, initialElements, layersWithout, parametersOf } from "./parameter.ts";
 
 /** Every parameter by its path, f32, in PyTorch's names and order. */
@@ -23,7 +23,7 @@ export interface WeightsOptions {
 }
 
 /** A model with memory: trained weights, frozen ones and running statistics, a store each. */
-export class Weights implements Disposable {
+export class Weights<out N extends Net = Model> implements Disposable {
   /** All parameters by path. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** What the optimiser moves. */
@@ -42,7 +42,7 @@ export class Weights implements Disposable {
    * @param model its parameters get their paths
    * @throws {DeviceError} when memory runs out, or one parameter exceeds a buffer
    */
-  constructor(device: Device, readonly model: Model, { trains = () => true }: WeightsOptions = {}) {
+  constructor(device: Device, readonly model: N, { trains = () => true }: WeightsOptions = {}) {
     this.parameters = parametersOf(model);
     const isTrained = (path: string, t: Tensor): boolean => isTrainable(t) && trains(path);
     using made = new DisposableStack();
@@ -174,9 +174,10 @@ export class Weights implements Disposable {
 const shapeOnDisk = (t: Tensor): Shape => diskShape(t.shape, asParameter(t)!.layout);
 const isTrainable = (t: Tensor): boolean => asParameter(t)!.trainable;
 
-function misfit(file: string, key: string, found: string, model: Model): CheckpointError {
+function misfit(file: string, key: string, found: string, net: Net): CheckpointError {
+  const size = "classes" in net ? ` with ${net.classes} classes` : "";
   return new CheckpointError(
-    `Cannot load ${file} into ${model.name} with ${model.classes} classes: ${found}`,
+    `Cannot load ${file} into ${net.name}${size}: ${found}`,
     { key },
   );
 }
@@ -187,8 +188,13 @@ function misfit(file: string, key: string, found: string, model: Model): Checkpo
  * @param seed up to 2⁵³
  * @throws {DeviceError} when memory runs out
  */
-export function initialWeights(device: Device, model: Model, seed: number): Weights {
-  const weights = new Weights(device, model);
+export function initialWeights<N extends Net>(
+  device: Device,
+  model: N,
+  seed: number,
+  options: WeightsOptions = {},
+): Weights<N> {
+  const weights = new Weights(device, model, options);
   for (const [path, t] of weights.parameters) {
     weights.write(t, initialElements(t, new Random(seed, path)));
   }

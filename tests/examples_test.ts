@@ -18,6 +18,10 @@ const prints: Readonly<Record<string, readonly RegExp[]>> = {
     /add\+hardSwish\+mul/,
     /^steps 1, kernels 1$/m,
   ],
+  "own_task.ts": [
+    /^epoch 3: error 0\.\d{4}$/m,
+    /^test error 0\.0\d{3}, [67]\d\.\d % of pixels near$/m,
+  ],
   "tensor_basics.ts": [
     /^a \+ row +Float32Array\(6\) \[ 11, 22, 33, 14, 25, 36 \]$/m,
     /^gradient +Float32Array\(3\) \[ 2, -4, 6 \]$/m,

@@ -4,6 +4,7 @@ import type { Program } from "../core/plan/schedule.ts";
 import { sizeOf } from "../core/shape.ts";
 import { batches, type Fields, type Source } from "../data/source.ts";
 import { Pass } from "../models/pass.ts";
+import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { Accumulator } from "./accumulator.ts";
 import { firstNaN } from "./first_nan.ts";
@@ -75,7 +76,7 @@ function measure(task: Task, batchSize: number): Measured {
  */
 export async function compileEvaluation(
   device: Device,
-  weights: Weights,
+  weights: Weights<Net>,
   task: Task,
   { batchSize = standardBatch, onProgress }: EvaluationOptions = {},
 ): Promise<Evaluator> {
@@ -107,7 +108,7 @@ export class Evaluator implements Disposable {
     /** Forward pass and metrics. */
     readonly plan: Plan,
     /** What is measured; read anew by each run. */
-    readonly weights: Weights,
+    readonly weights: Weights<Net>,
     /** Examples a batch. */
     readonly batchSize: number,
     traced: Traced,

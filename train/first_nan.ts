@@ -3,6 +3,7 @@ import type { Elements } from "../core/device.ts";
 import { CheckpointError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import { firstNotFinite } from "../models/finite.ts";
+import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 
 /**
@@ -15,7 +16,7 @@ import type { Weights } from "../models/weights.ts";
  * @throws {DeviceError} when memory runs out: every step's result is kept
  */
 export async function firstNaN(
-  weights: Weights,
+  weights: Weights<Net>,
   output: Tensor,
   batches:
     | Iterable<readonly (readonly [Tensor, Elements])[]>

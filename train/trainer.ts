@@ -2,6 +2,7 @@
 import type { BuildProgress, Device } from "../core/device.ts";
 import { UsageError } from "../core/errors.ts";
 import { batchCount, batches, type Source } from "../data/source.ts";
+import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
 import { compileEvaluation, type Evaluation, type Evaluator } from "./evaluator.ts";
@@ -79,7 +80,7 @@ export interface TrainerOptions {
   /** Where to train. */
   readonly device: Device;
   /** What moves; on the same device, and must outlive the trainer. */
-  readonly weights: Weights;
+  readonly weights: Weights<Net>;
   /** What becomes small, and what is measured. */
   readonly task: Task;
   /** What to learn from. */

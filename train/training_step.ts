@@ -10,6 +10,7 @@ import { show, sizeOf } from "../core/shape.ts";
 import type { Store } from "../core/store.ts";
 import type { Fields } from "../data/source.ts";
 import { Pass } from "../models/pass.ts";
+import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -62,7 +63,7 @@ interface TracedStep {
   readonly pass: Pass;
 }
 
-function traceStep(weights: Weights, task: Task, options: StepOptions): TracedStep {
+function traceStep(weights: Weights<Net>, task: Task, options: StepOptions): TracedStep {
   const { batchSize, microBatch = batchSize, seed } = options;
   const { frozenLayers: frozen } = weights;
   const pass = new Pass({ train: true, batchSize: microBatch, frozen, seed });
@@ -102,7 +103,7 @@ interface Parts {
  */
 export async function compileStep(
   device: Device,
-  weights: Weights,
+  weights: Weights<Net>,
   optimizer: Optimizer,
   task: Task,
   options: StepOptions,
@@ -281,7 +282,7 @@ function checkMicroBatch(batchSize: number, microBatch: number): void {
  */
 export function estimateStepBytes(
   device: Device,
-  weights: Weights,
+  weights: Weights<Net>,
   optimizer: Optimizer,
   task: Task,
   options: StepOptions,
@@ -304,7 +305,7 @@ export function estimateStepBytes(
  */
 export function chooseMicroBatch(
   device: Device,
-  weights: Weights,
+  weights: Weights<Net>,
   optimizer: Optimizer,
   task: Task,
   options: StepOptions,

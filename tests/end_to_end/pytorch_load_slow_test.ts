@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { Device } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
-import { Pass } from "../../models/pass.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
@@ -51,10 +50,7 @@ Deno.test("PyTorch loads what we save and computes the same logits", { ignore },
   await Deno.writeFile(file, await encodeCheckpoint(weights, { classes, preparation }));
 
   const images = input([indices.length, 32, 32], "pixels", "u32");
-  const logits = weights.model.forward(
-    unpack(images, preparation),
-    new Pass({ train: false }),
-  );
+  const logits = weights.model.forward(unpack(images, preparation));
   using plan = await device.compile({ outputs: [logits] }, { stores: weights.stores });
   plan.run([[images, (await batchOf(pick(test, indices))).pixels]]);
   const ours = await plan.read(logits);

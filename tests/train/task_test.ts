@@ -5,7 +5,7 @@ import type { Tensor } from "../../core/graph.ts";
 import { Random } from "../../core/rng.ts";
 import { input, reshape, tensor } from "../../core/structure.ts";
 import type { Fields, Source } from "../../data/source.ts";
-import { BatchNorm2d, Conv2d } from "../../models/layers.ts";
+import { BatchNorm2d, Conv2d, Dropout } from "../../models/layers.ts";
 import type { Model } from "../../models/model.ts";
 import { initialElements } from "../../models/parameter.ts";
 import { Pass } from "../../models/pass.ts";
@@ -33,16 +33,22 @@ class PixelNet implements Model {
   readonly channels = 3;
   readonly inputSize = side;
   readonly stem = [new Conv2d(2, 4, 3, { padding: 1, bias: false }), new BatchNorm2d(4)] as const;
+  readonly drop: Dropout;
   readonly last = new Conv2d(4, classes, 1);
+
+  constructor(rate = 0) {
+    this.drop = new Dropout(rate);
+  }
 
   forward(x: Tensor, pass: Pass): Tensor {
     const [conv, norm] = this.stem;
-    return this.last.forward(relu(norm.forward(conv.forward(x), pass)));
+    const seen = relu(norm.forward(conv.forward(x), pass));
+    return this.last.forward(this.drop.forward(seen, pass));
   }
 }
 
-function weightsOf(device: Device, trains?: (path: string) => boolean): Weights {
-  const weights = new Weights(device, new PixelNet(), { trains });
+function weightsOf(device: Device, trains?: (path: string) => boolean, rate = 0): Weights {
+  const weights = new Weights(device, new PixelNet(rate), { trains });
   for (const [path, t] of weights.parameters) {
     weights.write(t, initialElements(t, new Random(1, path)));
   }
@@ -72,13 +78,13 @@ const pixelTask = (model: Model): Task => (pass) => {
   };
 };
 
-/** Noise, and masks that follow the first channel; a tenth of the pixels has no label. */
-function pictures(size: number): Source {
+/** Noise, and masks that follow the first channel; a share of the pixels has no label. */
+function pictures(size: number, unlabelled = 0.1): Source {
   const random = new Random(5, "pictures"), count = size * side * side;
   const image = Float32Array.from({ length: 2 * count }, () => 2 * random.uniform() - 1);
   const mask = Int32Array.from({ length: count }, (_, k) => {
     const value = image[2 * k];
-    return random.uniform() < 0.1 ? ignored : value < -0.3 ? 0 : value < 0.3 ? 1 : 2;
+    return random.uniform() < unlabelled ? ignored : value < -0.3 ? 0 : value < 0.3 ? 1 : 2;
   });
   const pick = <T extends Float32Array | Int32Array>(of: T, indices: Uint32Array): number[] => {
     const each = of.length / size;
@@ -147,6 +153,30 @@ devices.test("tasks: micro-batches sum to the counts of the whole batch", async 
   }
   assert.deepEqual(found[1], found[0]);
   assert.equal(found[0].steps, 2);
+});
+
+devices.test("tasks: what drops at random depends on seed, step and example alone", async (device) => {
+  // All pixels count, so that the mean over a batch is that of its parts' means.
+  const fields = await all(pictures(6, 0));
+  /** The last layer after three steps; the third one can be taken by a step of its own. */
+  const trained = async (microBatch: number, seed: number, resumed: boolean) => {
+    using weights = weightsOf(device, (path) => path.startsWith("last"), 0.5);
+    const options = { batchSize: 6, microBatch, seed }, task = pixelTask(weights.model);
+    {
+      using step = await compileStep(device, weights, sgd(), task, options);
+      for (let k = resumed ? 1 : 0; k < 3; k++) step.run(fields, 0.5);
+    }
+    if (resumed) {
+      using step = await compileStep(device, weights, sgd(), task, options);
+      step.steps = 2;
+      step.run(fields, 0.5);
+    }
+    return [...await weights.read(weights.parameters.get("last.weight")!)];
+  };
+  const whole = await trained(6, 1, false);
+  assert.deepEqual(await trained(6, 1, true), whole);
+  assertClose(await trained(2, 1, false), whole, { atol: 1e-5, what: "cut into micro-batches" });
+  assert.notDeepEqual(await trained(6, 2, false), whole);
 });
 
 devices.test("tasks: a frozen part neither moves nor looks at the batch", async (device) => {
