@@ -331,7 +331,7 @@ Deno.test({
 for (const access of ["read", "write"] as const) {
   Deno.test({
     name: `a missing permission to ${access} names the folder`,
-    permissions: { net: true, read: access !== "read", write: access !== "write" },
+    permissions: { net: ["127.0.0.1"], read: access !== "read", write: access !== "write" },
     async fn() {
       await assert.rejects(fetchTo("some", "http://127.0.0.1:1/f.bin"), (error) => {
         assert.ok(error instanceof UsageError, String(error));

@@ -145,7 +145,7 @@ const cases: readonly Case[] = [
   load("shape.safetensors", failed, "fc3.bias", "[2,5]", "[10]"),
   load("garbage.safetensors", failed, /header/),
   load("cut.safetensors", failed, /bytes/),
-  load("foreign.safetensors", failed, "model", "missing"),
+  load("foreign.safetensors", usage, "architecture", "--model"),
   load("missing.safetensors", failed, /no such file|does not exist/),
   load("good.png", failed, /safetensors/),
   train("a misspelt option", usage, ["--epoch", "3"], "--epoch", "did you mean --epochs"),
