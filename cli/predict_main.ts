@@ -11,7 +11,7 @@ import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Pictures that come with the project. */
-const pictures = ["examples/pictures/bag.png", "examples/pictures/ankle_boot.png"];
+const pictures = ["examples/pictures/cat.jpg", "examples/pictures/bag.png"];
 
 /** The command. */
 export const command = defineCommand({
@@ -19,8 +19,13 @@ export const command = defineCommand({
   summary: "Say what is on pictures",
   examples: [
     {
-      words: [{ path: "examples/pictures/ankle_boot.png" }],
-      note: "with the newest run's best weights, or built-in ones",
+      words: [{ path: "examples/pictures/cat.jpg" }],
+      note: "with the newest run's best weights, or ImageNet's thousand classes",
+    },
+    {
+      words: [{ path: "examples/pictures/cat.jpg" }, "--weights", "resnet18", "--download"],
+      more: ["--allow-net=download.pytorch.org", "--allow-write=weights"],
+      note: "with torchvision's weights, fetched once",
     },
     {
       words: ["--top", "3", "--json", ...pictures.map((path) => ({ path }))],

@@ -35,6 +35,15 @@ Deno.test({
   },
 });
 
+Deno.test("predict: the picture that comes along is a cat", async () => {
+  const photo = "examples/pictures/cat.jpg", flags = [`--allow-read=${photo}`, "--no-prompt"];
+  const { code, out, err } = await deno(["run", ...flags, "cli/predict.ts", "--json", photo]);
+  assert.equal(code, 0, err);
+  const [best] = lastObject(out).predictions as Guesses;
+  assert.match(best.label, /cat/);
+  assert(best.probability > 0.5);
+});
+
 Deno.test("predict: the eight orientations of EXIF are one picture", async () => {
   const folder = join(root, "tests/fixtures/orientations");
   const files = Array.from({ length: 8 }, (_, k) => join(folder, `upright${k + 1}.jpg`));

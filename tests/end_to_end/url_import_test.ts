@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openFashionMini } from "../../data/fashion_mini.ts";
 import { openGpu } from "../../gpu/backend.ts";
+import { imagenetLabels } from "../../models/pretrained/imagenet_labels.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { pngOf } from "./images.ts";
 import { deno, lastObject } from "./processes.ts";
@@ -92,7 +93,6 @@ Deno.test("URL: predict needs the permission to read the picture, and no other",
   };
   assert.equal(image, "img.png");
   assert.equal(predictions.length, 5);
-  const cifar10 = "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
-  assert(predictions.every(({ label }) => cifar10.includes(label)), out);
+  assert(predictions.every(({ label }) => imagenetLabels.includes(label)), out);
   assert.deepEqual(await namesIn(cwd), ["img.png"]);
 });
