@@ -143,6 +143,7 @@ impl<R: Rows> Chunk<'_, R> {
 }
 
 /// All tiles of some panels: strip by strip.
+#[inline(never)]
 unsafe fn strip_panels(strips: *const f32, k: usize, c: &[usize], panels: &[Run]) {
     let strip = |row: usize| strips.wrapping_add(row * k);
     for row in (0..c.len()).step_by(HEIGHT) {

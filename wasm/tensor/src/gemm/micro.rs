@@ -121,7 +121,7 @@ unsafe fn kernel<const MR: usize, const NV: usize>(run: &Run, a: *const usize, c
 ///
 /// # Safety
 /// The strip reaches over the run's segments; `c` is valid for the panel's columns.
-#[inline(never)]
+#[inline(always)]
 pub unsafe fn strip_tile(run: &Run, strip: *const f32, c: &[usize]) {
     // SAFETY: passed on to the caller.
     unsafe { strips_kernel::<1, 2>(run, [strip], c) }
