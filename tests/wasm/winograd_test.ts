@@ -14,6 +14,7 @@ import {
   type ConvSettings,
   convTranspose2d,
 } from "../reference/conv2d.ts";
+import { bitsOf, threads } from "./kernels.ts";
 
 const passes = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"] as const;
 type Pass = typeof passes[number];
@@ -120,9 +121,6 @@ const tolerance = 2e-5;
 const label = ({ n, size, channels, padding = [1, 1, 1, 1] }: Conv): string =>
   `${n}x${size.join("x")}, ${channels.join(" to ")} channels, padding ${padding}`;
 
-const bitsOf = (data: Float32Array): Uint8Array =>
-  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-
 const convs: fc.Arbitrary<Conv> = fc.record({
   n: fc.integer({ min: 1, max: 3 }),
   size: fc.tuple(fc.integer({ min: 1, max: 11 }), fc.integer({ min: 1, max: 11 })),
@@ -208,16 +206,6 @@ Deno.test("winograd: chosen for many channels and pixels, never below 32 channel
   assert.deepEqual(chosen({ n: 8, size: [16, 16], channels: [64, 31] }), [0, 0, 0]);
   assert.deepEqual(chosen({ n: 1, size: [4, 4], channels: [64, 64] }), [0, 0, 0]);
 });
-
-/** Starts threads until so many compute, and waits until they have joined. */
-async function threads(count: number): Promise<void> {
-  const { exports, pool } = tensorModule(), deadline = performance.now() + 20_000;
-  pool.start(count - 1);
-  while (exports.pool_joined() !== count - 1) {
-    assert(performance.now() < deadline, `${exports.pool_joined()} of ${count - 1} joined`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 Deno.test({
   name: "winograd: 1, 2 and 4 threads give the same bits",
