@@ -54,6 +54,12 @@ export function engines(cores: number): readonly EngineSpec[] {
     ...cpu("fovea-wasm", own, (threads) => deno("ours.ts", "wasm", threads)),
     webgpu("fovea", own, "ours.ts"),
     ...cpu("torch-new", "PyTorch, newest", (threads) => torch(venvPython, threads)),
+    // Nets alone: what it compiles into one is what is between its operations.
+    ...cpu(
+      "torch-compile",
+      "PyTorch, compiled",
+      (threads) => torch(venvPython, threads, "compile"),
+    ),
     ...cpu("torch-debian", "PyTorch, Debian", (threads) => torch(systemPython, threads)),
     ...cpu("ort-wasm", "onnxruntime-web", (threads) => deno("onnxruntime.ts", "wasm", threads)),
     webgpu("ort", "onnxruntime-web", "onnxruntime.ts"),
@@ -90,12 +96,12 @@ function vulkan(): Record<string, string> {
   return Deno.build.os === "linux" ? { DENO_WEBGPU_BACKEND: "vulkan" } : {};
 }
 
-function torch(python: string, threads: number): Start {
+function torch(python: string, threads: number, ...options: readonly string[]): Start {
   const path = fileURLToPath(new URL("./peers/torch_engine.py", import.meta.url));
   const counts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
   return {
     command: python,
-    args: ["-B", "-W", "ignore", path, `${threads}`],
+    args: ["-B", "-W", "ignore", path, `${threads}`, ...options],
     env: { ...environment(), ...Object.fromEntries(counts.map((name) => [name, `${threads}`])) },
   };
 }

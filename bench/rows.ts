@@ -1,5 +1,5 @@
 /** The table of rows: what the bench times, in order. */
-import { type ConvOp, withBatch, type Workload } from "./workload.ts";
+import { type Conv, type ConvOp, type NetName, withBatch, type Workload } from "./workload.ts";
 
 /** One row of the bench. */
 export interface Row {
@@ -22,11 +22,17 @@ const convTitles: Readonly<Record<ConvOp, string>> = {
   "conv-weight-gradient": "conv 3×3, weight gradient",
 };
 
-function row(id: string, title: string, workload: Workload, software?: number): Row {
+function row(
+  id: string,
+  title: string,
+  workload: Workload,
+  software?: number,
+  group: string = workload.op,
+): Row {
   return {
     id,
     title,
-    group: workload.op,
+    group,
     workload,
     onSoftware: software === undefined ? workload : withBatch(workload, software),
   };
@@ -42,7 +48,31 @@ const convRows = (op: ConvOp): Row[] =>
     )
   );
 
+/** The depthwise convolutions of MobileNetV2 and EfficientNet-Lite, by what is special about them. */
+const depthwise: readonly (readonly [name: string, title: string, settings: Partial<Conv>])[] = [
+  ["3", "depthwise 3×3, 144ch 56²", { size: 56, channels: 144 }],
+  ["3-stride-2", "depthwise 3×3, stride 2, 96ch 112²", { size: 112, channels: 96, stride: 2 }],
+  ["5", "depthwise 5×5, 240ch 28²", { size: 28, channels: 240, kernel: 5 }],
+];
+
+const depthwiseRows = (op: ConvOp): Row[] =>
+  depthwise.map(([name, title, settings]) => {
+    const size = { batch: 4, size: 0, channels: 0, ...settings }, pass = op.slice("conv".length);
+    const what = op === "conv" ? title : `${title}, ${pass.slice(1).replace("-", " ")}`;
+    return row(`depthwise-${name}${pass}`, what, { op, depthwise: true, ...size }, 1, "depthwise");
+  });
+
 const images = { batch: 64, size: 32, channels: 64 } as const;
+
+const inferRows = (model: NetName, id: string, title: string): Row[] => [
+  row(`${id}-infer`, `${title} inference, 224²`, { op: "infer", model, batch: 1 }),
+  row(
+    `${id}-infer-16`,
+    `${title} inference, 224², batch 16`,
+    { op: "infer", model, batch: 16 },
+    1,
+  ),
+];
 
 /** All rows. */
 export const rows: readonly Row[] = [
@@ -55,7 +85,11 @@ export const rows: readonly Row[] = [
     "depthwise 3×3, 128ch 16²",
     { op: "conv", batch: 64, size: 16, channels: 128, depthwise: true },
     8,
+    "depthwise",
   ),
+  ...depthwiseRows("conv"),
+  ...depthwiseRows("conv-input-gradient"),
+  ...depthwiseRows("conv-weight-gradient"),
   row(
     "batch-norm-relu",
     "batch norm + ReLU, 64ch 32²",
@@ -81,7 +115,15 @@ export const rows: readonly Row[] = [
     { op: "train", model: "resnet18-small", batch: 64 },
     2,
   ),
-  row("resnet18-infer", "ResNet-18 inference, 224²", { op: "infer", model: "resnet18", batch: 1 }),
+  row(
+    "mobilenet-step",
+    "MobileNetV2 step, 96², batch 32",
+    { op: "train", model: "mobilenet_v2", batch: 32, size: 96 },
+    1,
+  ),
+  ...inferRows("resnet18", "resnet18", "ResNet-18"),
+  ...inferRows("mobilenet_v2", "mobilenet", "MobileNetV2"),
+  ...inferRows("tf_efficientnet_lite0", "efficientnet", "EfficientNet-Lite0"),
   row(
     "resnet18-replay",
     "ResNet-18 step, 32², batch 64: host time of a replay",

@@ -15,10 +15,39 @@ export type Workload =
   /** A training step as above: nothing is timed, the plan is described. */
   | (Net & { readonly op: "plan" });
 
-/** A convolution 3×3 with stride 1 and padding 1, as many channels out as in, or a gradient of it. */
+/**
+ * A convolution padded by half of its filter, as many channels out as in, or a gradient of it. Its
+ * images are those that go in; {@link convShapes} has the others.
+ */
 export interface Conv extends Images {
   readonly op: ConvOp;
   readonly depthwise?: boolean;
+  /** Height and width of the filters (default 3). */
+  readonly kernel?: 3 | 5;
+  /** Default 1. */
+  readonly stride?: 1 | 2;
+}
+
+/** A convolution in numbers. */
+export interface ConvShapes {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly groups: number;
+  /** Filters in our layout, `[kh,kw,cin/groups,cout]`. */
+  readonly filters: readonly [number, number, number, number];
+  /** The images that come out. */
+  readonly out: Images;
+}
+
+/** What follows from a convolution's settings. */
+export function convShapes(w: Conv): ConvShapes {
+  const { batch, size, channels, depthwise = false, kernel = 3, stride = 1 } = w;
+  return {
+    ...{ kernel, stride, padding: kernel >> 1, groups: depthwise ? channels : 1 },
+    filters: [kernel, kernel, depthwise ? 1 : channels, channels],
+    out: { batch, size: Math.ceil(size / stride), channels },
+  };
 }
 
 /** Batch normalisation with the batch's statistics, then ReLU; `backward` adds dx, dγ, dβ. */
@@ -42,16 +71,25 @@ export interface Images {
 export interface Net {
   readonly model: NetName;
   readonly batch: number;
+  /** Height and width of its pictures, where not those it is made for. */
+  readonly size?: number;
 }
 
 /** Models that peers have too. */
-export type NetName = "tutorial-cnn" | "resnet18-small" | "resnet18";
+export type NetName =
+  | "tutorial-cnn"
+  | "resnet18-small"
+  | "resnet18"
+  | "mobilenet_v2"
+  | "tf_efficientnet_lite0";
 
-/** Height and width of a model's pictures. */
-export const pictureSize = (model: NetName): number => model === "resnet18" ? 224 : 32;
+const isSmall = (model: NetName): boolean => model === "tutorial-cnn" || model === "resnet18-small";
+
+/** Height and width of a net's pictures. */
+export const pictureSize = ({ model, size }: Net): number => size ?? (isSmall(model) ? 32 : 224);
 
 /** Number of a model's classes. */
-export const classesOf = (model: NetName): number => model === "resnet18" ? 1000 : 10;
+export const classesOf = (model: NetName): number => isSmall(model) ? 10 : 1000;
 
 /** How much one call does, in the unit its rate is given in. */
 export interface Amount {
@@ -67,8 +105,9 @@ export function amountOf(w: Workload): Amount {
     case "conv":
     case "conv-input-gradient":
     case "conv-weight-gradient": {
-      const taps = 9 * (w.depthwise ? 1 : w.channels);
-      return { count: 2e-9 * w.batch * w.size ** 2 * w.channels * taps, unit: "GFLOP" };
+      const { filters, out } = convShapes(w);
+      const products = filters.reduce((a, b) => a * b) * out.batch * out.size ** 2;
+      return { count: 2e-9 * products, unit: "GFLOP" };
     }
     case "replay":
     case "plan":

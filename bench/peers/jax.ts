@@ -1,7 +1,7 @@
 /** jax-js as an engine: `jax.ts wasm THREADS` or `jax.ts webgpu`. Images are NCHW, filters OIHW. */
 import { samplePositions, seeds, uniform } from "../fill.ts";
 import { type Engine, type Prepared, Refusal, serve } from "../serve.ts";
-import type { Conv, Norm, Workload } from "../workload.ts";
+import { type Conv, convShapes, type Images, type Norm, type Workload } from "../workload.ts";
 import { prepareNet } from "./jax_nets.ts";
 import type { Jax, JaxArray } from "./jax_types.ts";
 import { nchwPlace, oihwPlace, toNchw, toOihw } from "./nets.ts";
@@ -61,7 +61,7 @@ export class JaxEngine {
     return this.array(uniform(shape.reduce((a, b) => a * b, 1), seeds[name]), shape);
   }
 
-  images(name: "x" | "dy", { batch, size, channels }: Conv | Norm): JaxArray {
+  images(name: "x" | "dy", { batch, size, channels }: Images): JaxArray {
     const shape = [batch, size, size, channels];
     const elements = uniform(batch * size * size * channels, seeds[name]);
     return this.array(toNchw(elements, shape), [batch, channels, size, size]);
@@ -102,16 +102,18 @@ export class JaxEngine {
   };
 
   convolution(w: Conv): Prepared {
-    const { lax, vjp } = this.jax, { batch, size, channels, depthwise } = w;
-    const ours = [3, 3, depthwise ? 1 : channels, channels];
-    const elements = toOihw(uniform(9 * ours[2] * channels, seeds.w), ours);
-    const x = this.images("x", w), filters = this.array(elements, [channels, ours[2], 3, 3]);
-    const pad = [[1, 1], [1, 1]];
+    const { lax, vjp } = this.jax;
+    const { filters: ours, kernel, stride, padding: p, groups, out } = convShapes(w);
+    const elements = toOihw(uniform(ours.reduce((a, b) => a * b), seeds.w), ours);
+    const x = this.images("x", w),
+      filters = this.array(elements, [ours[3], ours[2], kernel, kernel]);
+    const pad = [[p, p], [p, p]], options = { featureGroupCount: groups };
     const conv = (x: JaxArray, w: JaxArray): JaxArray =>
-      lax.convGeneralDilated(x, w, [1, 1], pad, { featureGroupCount: depthwise ? channels : 1 });
-    const imagePlace = (place: number): number => nchwPlace(place, [batch, size, size, channels]);
-    if (w.op === "conv") return this.operation(this.compile(conv), [x, filters], imagePlace);
-    const dy = this.images("dy", w);
+      lax.convGeneralDilated(x, w, [stride, stride], pad, options);
+    const placeIn = ({ batch, size, channels }: Images) => (place: number): number =>
+      nchwPlace(place, [batch, size, size, channels]);
+    if (w.op === "conv") return this.operation(this.compile(conv), [x, filters], placeIn(out));
+    const dy = this.images("dy", out);
     const pull = (f: (x: JaxArray) => JaxArray, at: JaxArray, dy: JaxArray): JaxArray => {
       const [y, backward] = vjp(f, [at]);
       y.dispose();
@@ -121,7 +123,7 @@ export class JaxEngine {
       const f = this.compile((x: JaxArray, w: JaxArray, dy: JaxArray) =>
         pull((x) => conv(x, w), x, dy)
       );
-      return this.operation(f, [x, filters, dy], imagePlace);
+      return this.operation(f, [x, filters, dy], placeIn(w));
     }
     const f = this.compile((x: JaxArray, w: JaxArray, dy: JaxArray) =>
       pull((w) => conv(x, w), w, dy)

@@ -4,15 +4,23 @@ import type { Prepared } from "../serve.ts";
 import { classesOf, type Net, pictureSize } from "../workload.ts";
 import type { JaxEngine } from "./jax.ts";
 import type { JaxArray, JaxTree } from "./jax_types.ts";
-import { forward, isTrained, type Layers, type Parameter, parameters, toNchw } from "./nets.ts";
-import { toOihw } from "./nets.ts";
+import {
+  type ConvOptions,
+  forward,
+  isTrained,
+  type Layers,
+  type Parameter,
+  parameters,
+  toNchw,
+  toOihw,
+} from "./nets.ts";
 
 /** A step, or logits. */
 export function prepareNet(
   engine: JaxEngine,
   net: Net & { readonly op: "train" | "infer" },
 ): Prepared {
-  const size = pictureSize(net.model);
+  const size = pictureSize(net);
   const images = toNchw(pictures(net.batch * size * size), [net.batch, size, size, 3]);
   const x = engine.array(images, [net.batch, 3, size, size]);
   return net.op === "train" ? prepareStep(engine, net, x) : prepareInference(engine, net, x);
@@ -103,7 +111,7 @@ function treeOf(engine: JaxEngine, list: readonly Parameter[]): JaxTree {
       const [kh, kw, cin, cout] = shape;
       return [path, engine.array(toOihw(elements, shape), [cout, cin, kh, kw])];
     }
-    const isChannels = shape.length === 1 && !path.startsWith("fc");
+    const isChannels = shape.length === 1 && !/^(fc|classifier)/.test(path);
     return [path, engine.array(elements, isChannels ? [1, ...shape, 1, 1] : shape)];
   }));
 }
@@ -116,26 +124,23 @@ class JaxLayers implements Layers<JaxArray> {
     return this.tree[path].ref;
   }
 
-  conv(
-    x: JaxArray,
-    path: string,
-    { stride, padding, bias }: { stride: number; padding: number; bias: boolean },
-  ): JaxArray {
-    const sides = [[padding, padding], [padding, padding]];
-    const w = this.#of(`${path}.weight`);
-    const y = this.engine.jax.lax.convGeneralDilated(x.ref, w, [stride, stride], sides);
+  conv(x: JaxArray, path: string, { stride, sides, bias, depthwise }: ConvOptions): JaxArray {
+    const w = this.#of(`${path}.weight`), pads = [[...sides], [...sides]];
+    const options = { featureGroupCount: depthwise ? w.shape[0] : 1 };
+    const y = this.engine.jax.lax.convGeneralDilated(x.ref, w, [stride, stride], pads, options);
     return bias ? y.add(this.#of(`${path}.bias`)) : y;
   }
 
-  norm(x: JaxArray, path: string): JaxArray {
+  norm(x: JaxArray, path: string, eps: number): JaxArray {
     const gamma = this.#of(`${path}.weight`), beta = this.#of(`${path}.bias`);
     if (this.trains) return this.engine.batchNorm(x, gamma, beta);
     const { numpy: np } = this.engine.jax;
-    const scale = gamma.div(np.sqrt(this.#of(`${path}.running_var`).add(1e-5)));
+    const scale = gamma.div(np.sqrt(this.#of(`${path}.running_var`).add(eps)));
     return x.sub(this.#of(`${path}.running_mean`)).mul(scale).add(beta);
   }
 
   relu = (x: JaxArray): JaxArray => this.engine.jax.nn.relu(x);
+  relu6 = (x: JaxArray): JaxArray => this.engine.jax.nn.relu6(x);
   add = (a: JaxArray, b: JaxArray): JaxArray => a.add(b);
   mean = (x: JaxArray): JaxArray => this.engine.jax.numpy.mean(x, [2, 3]);
 

@@ -59,6 +59,7 @@ export interface Jax {
   };
   readonly nn: {
     relu(x: JaxArray): JaxArray;
+    relu6(x: JaxArray): JaxArray;
     logSoftmax(x: JaxArray, axis: number): JaxArray;
   };
 }

@@ -3,12 +3,14 @@ import { seeds, uniform } from "../fill.ts";
 import {
   classesOf,
   type Conv,
+  convShapes,
+  type Images,
   type Net,
   type Norm,
   pictureSize,
   type Workload,
 } from "../workload.ts";
-import { forward, type Layers, parameters, toNchw, toOihw } from "./nets.ts";
+import { type ConvOptions, forward, type Layers, parameters, toNchw, toOihw } from "./nets.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "./onnx.ts";
 
 /** A graph, or undefined where ONNX has no such operation. */
@@ -41,32 +43,33 @@ const matrix = (name: "x" | "w", shape: readonly number[]): OnnxTensor => ({
   elements: uniform(count(shape), seeds[name]),
 });
 
-function images(name: "x" | "dy", { batch, size, channels }: Conv | Norm): OnnxTensor {
+function images(name: "x" | "dy", { batch, size, channels }: Images): OnnxTensor {
   const shape = [batch, size, size, channels];
   const elements = toNchw(uniform(count(shape), seeds[name]), shape);
   return { name, shape: [batch, channels, size, size], elements };
 }
 
 function convolution(w: Conv): OnnxGraph {
-  const { channels, depthwise } = w;
-  const shape = [3, 3, depthwise ? 1 : channels, channels];
+  const { filters: shape, kernel, stride, padding: p, groups, out } = convShapes(w);
   const filters: OnnxTensor = {
     name: "w",
-    shape: [shape[3], shape[2], 3, 3],
+    shape: [shape[3], shape[2], kernel, kernel],
     elements: toOihw(uniform(count(shape), seeds.w), shape),
   };
-  const isForward = w.op === "conv", x = images(isForward ? "x" : "dy", w);
+  const isForward = w.op === "conv", x = isForward ? images("x", w) : images("dy", out);
+  const result = isForward ? out : w;
+  // Back to the even of the two sizes that give this one.
+  const more = stride - 1;
   const attributes = {
-    kernel_shape: [3, 3],
-    pads: [1, 1, 1, 1],
-    group: depthwise ? channels : 1,
+    ...{ kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [p, p, p, p] },
+    ...{ group: groups, ...(isForward ? {} : { output_padding: [more, more] }) },
   };
   const op = isForward ? "Conv" : "ConvTranspose";
   return {
     nodes: [{ op, inputs: [x.name, "w"], output: "y", attributes }],
     inputs: [x],
     weights: [filters],
-    output: { name: "y", shape: x.shape },
+    output: { name: "y", shape: [result.batch, result.channels, result.size, result.size] },
   };
 }
 
@@ -104,9 +107,10 @@ function normRelu(w: Norm): OnnxGraph {
 }
 
 function inference(net: Net): OnnxGraph {
-  const size = pictureSize(net.model), layers = new OnnxLayers();
+  const size = pictureSize(net), list = parameters(net.model);
+  const layers = new OnnxLayers(new Map(list.map(({ path, shape }) => [path, shape])));
   const logits = forward(net.model, layers, "x");
-  const weights = parameters(net.model).map(({ path, shape, elements }): OnnxTensor =>
+  const weights = list.map(({ path, shape, elements }): OnnxTensor =>
     shape.length === 4
       ? {
         name: path,
@@ -118,14 +122,24 @@ function inference(net: Net): OnnxGraph {
   return {
     nodes: layers.nodes,
     inputs: [{ name: "x", shape: [net.batch, 3, size, size] }],
-    weights,
+    weights: [...weights, bound("zero", 0), bound("six", 6)],
     output: { name: logits, shape: [net.batch, classesOf(net.model)] },
   };
 }
 
+/** A number that an operation takes as an input. */
+const bound = (name: string, value: number): OnnxTensor => ({
+  name,
+  shape: [],
+  elements: Float32Array.of(value),
+});
+
 /** Layers that write nodes; a tensor is its name. */
 class OnnxLayers implements Layers<string> {
   readonly nodes: OnnxNode[] = [];
+
+  /** @param shapes of the parameters by path, in our layout */
+  constructor(readonly shapes: ReadonlyMap<string, readonly number[]>) {}
 
   #add(op: string, inputs: readonly string[], attributes?: OnnxNode["attributes"]): string {
     const output = `${op}_${this.nodes.length}`;
@@ -133,22 +147,20 @@ class OnnxLayers implements Layers<string> {
     return output;
   }
 
-  conv(
-    x: string,
-    path: string,
-    { stride, padding, bias }: { stride: number; padding: number; bias: boolean },
-  ): string {
-    const inputs = [x, `${path}.weight`, ...(bias ? [`${path}.bias`] : [])];
-    const pads = [padding, padding, padding, padding];
-    return this.#add("Conv", inputs, { strides: [stride, stride], pads });
+  conv(x: string, path: string, { stride, sides, bias, depthwise }: ConvOptions): string {
+    const weight = `${path}.weight`, inputs = [x, weight, ...(bias ? [`${path}.bias`] : [])];
+    const [before, after] = sides, pads = [before, before, after, after];
+    const group = depthwise ? this.shapes.get(weight)![3] : 1;
+    return this.#add("Conv", inputs, { strides: [stride, stride], pads, group });
   }
 
-  norm(x: string, path: string): string {
+  norm(x: string, path: string, eps: number): string {
     const names = ["weight", "bias", "running_mean", "running_var"].map((n) => `${path}.${n}`);
-    return this.#add("BatchNormalization", [x, ...names], { epsilon: { float: 1e-5 } });
+    return this.#add("BatchNormalization", [x, ...names], { epsilon: { float: eps } });
   }
 
   relu = (x: string): string => this.#add("Relu", [x]);
+  relu6 = (x: string): string => this.#add("Clip", [x, "zero", "six"]);
   add = (a: string, b: string): string => this.#add("Add", [a, b]);
   flatten = (x: string): string => this.#add("Flatten", [x]);
   mean = (x: string): string => this.#add("ReduceMean", [x], { axes: [2, 3], keepdims: 0 });

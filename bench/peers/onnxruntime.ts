@@ -93,7 +93,7 @@ function elementsOf(
   workload: Workload,
 ): Float32Array<ArrayBuffer> {
   if (elements || workload.op !== "infer") return elements!;
-  const size = pictureSize(workload.model);
+  const size = pictureSize(workload);
   return toNchw(pictures(batch * size * size), [batch, size, size, 3]);
 }
 

@@ -2,7 +2,6 @@
 import type { Device, Plan } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { Pass } from "../../models/pass.ts";
-import { models } from "../../models/models.ts";
 import { Weights } from "../../models/weights.ts";
 import { pixels as unpack } from "../../ops/pixels.ts";
 import { sgd } from "../../train/optimizer.ts";
@@ -19,14 +18,17 @@ import {
 import type { Facts } from "../protocol.ts";
 import type { Prepared } from "../serve.ts";
 import { classesOf, type Net, type NetName, pictureSize, type Workload } from "../workload.ts";
+import { entryOf } from "./nets.ts";
 import type { Own } from "./ours.ts";
 
 const mean = [normalisation.mean, normalisation.mean, normalisation.mean];
 const std = [normalisation.std, normalisation.std, normalisation.std];
 
-/** A model with the bench's weights. */
+/** A model with the bench's weights. Dropout is off: peers would draw other numbers. */
 function weightsOf(device: Device, name: NetName): Weights {
-  const weights = new Weights(device, models[name].create({ classes: classesOf(name) }));
+  const model = entryOf(name).create({ classes: classesOf(name) });
+  model.forward = (x, pass) => model.head(model.features(x, pass), new Pass({ train: false }));
+  const weights = new Weights(device, model);
   for (const [path, t] of weights.parameters) weights.write(t, parameterElements(path, t.shape));
   return weights;
 }
@@ -34,8 +36,9 @@ function weightsOf(device: Device, name: NetName): Weights {
 /** A training step; for `plan` it is only built, for `replay` only its encoding is timed. */
 export async function prepareTraining(
   { device, settle }: Own,
-  { op, model, batch }: Extract<Workload, { op: "train" | "replay" | "plan" }>,
+  net: Extract<Workload, { op: "train" | "replay" | "plan" }>,
 ): Promise<Prepared> {
+  const { op, model, batch } = net;
   const weights = weightsOf(device, model);
   const optimizer = sgd({ momentum: training.momentum });
   const step = await TrainingStep.create(device, weights, optimizer, {
@@ -43,7 +46,7 @@ export async function prepareTraining(
     mean,
     std,
   });
-  const size = pictureSize(model);
+  const size = pictureSize(net);
   const images = pixels(batch * size * size), classes = labels(batch, classesOf(model));
   const run = (rate = 0): void => step.run(images, classes, rate);
   const shared = {
@@ -90,9 +93,10 @@ function factsOf(plan: Plan): Facts {
 /** Logits of a batch, from pixels. */
 export async function prepareInference(
   { device, settle }: Own,
-  { model, batch }: Net,
+  net: Net,
 ): Promise<Prepared> {
-  const weights = weightsOf(device, model), size = pictureSize(model);
+  const { model, batch } = net;
+  const weights = weightsOf(device, model), size = pictureSize(net);
   const picture = input([batch, size, size], "pixels", "u32");
   const x = unpack(picture, { channels: 3, mean, std });
   const logits = weights.model.forward(x, new Pass({ train: false }));

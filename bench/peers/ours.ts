@@ -12,7 +12,7 @@ import { sum } from "../../ops/reduce.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { sampleOf, seeds, uniform } from "../fill.ts";
 import { type Engine, type Prepared, Refusal, serve } from "../serve.ts";
-import type { Conv, Norm, Workload } from "../workload.ts";
+import { type Conv, convShapes, type Norm, type Workload } from "../workload.ts";
 import { prepareInference, prepareTraining } from "./our_nets.ts";
 
 /** A device of ours, and its queue where it has one. */
@@ -81,14 +81,13 @@ function operand(name: keyof typeof seeds, shape: readonly number[]): Tensor {
   return tensor(uniform(shape.reduce((a, b) => a * b, 1), seeds[name]), shape);
 }
 
-function convolution({ op, batch, size, channels, depthwise }: Conv): Tensor {
-  const images = [batch, size, size, channels];
-  const x = operand("x", images);
-  const w = operand("w", [3, 3, depthwise ? 1 : channels, channels]);
-  const y = conv2d(x, w, { padding: 1, groups: depthwise ? channels : 1 });
+function convolution(workload: Conv): Tensor {
+  const { op, batch, size, channels } = workload;
+  const { filters, ...options } = convShapes(workload);
+  const y = conv2d(operand("x", [batch, size, size, channels]), operand("w", filters), options);
   if (op === "conv") return y;
   // The rule itself, so that nothing but the gradient of this one operation is timed.
-  const [dx, dw] = y.node.op.grad!(y.node, [operand("dy", images)]);
+  const [dx, dw] = y.node.op.grad!(y.node, [operand("dy", y.shape)]);
   return (op === "conv-input-gradient" ? dx : dw)!;
 }
 

@@ -4,12 +4,13 @@ import { type Engine, type Prepared, Refusal, serve } from "../serve.ts";
 import {
   classesOf,
   type Conv,
+  convShapes,
   type Net,
   type Norm,
   pictureSize,
   type Workload,
 } from "../workload.ts";
-import { forward, isTrained, type Layers, parameters } from "./nets.ts";
+import { type ConvOptions, forward, isTrained, type Layers, parameters } from "./nets.ts";
 import type { Tfjs, TfTensor, TfVariable } from "./tfjs_types.ts";
 
 const version = "4.22.0";
@@ -88,14 +89,16 @@ class TfEngine {
     };
   }
 
-  convolution({ op, batch, size, channels, depthwise }: Conv): Promise<Prepared> {
-    const { tf } = this, images = [batch, size, size, channels];
-    const x = this.operand("x", images);
-    const w = this.operand("w", depthwise ? [3, 3, channels, 1] : [3, 3, channels, channels]);
+  convolution(workload: Conv): Promise<Prepared> {
+    const { op, batch, size, channels, depthwise } = workload, { tf } = this;
+    const { kernel, stride, padding } = convShapes(workload);
+    const images = [batch, size, size, channels], x = this.operand("x", images);
+    const w = this.operand("w", [kernel, kernel, channels, depthwise ? 1 : channels]);
     if (op === "conv") {
       const conv = depthwise ? tf.depthwiseConv2d : tf.conv2d;
-      return this.operation([x, w], () => conv(x, w, 1, "same"));
+      return this.operation([x, w], () => conv(x, w, stride, padding));
     }
+    if (depthwise) throw new Refusal("it is not asked for gradients of depthwise convolutions");
     const dy = this.operand("dy", images);
     if (op === "conv-input-gradient") {
       return this.operation([x, w, dy], () => tf.conv2dTranspose(dy, w, images, 1, "same"));
@@ -134,8 +137,8 @@ class TfEngine {
     );
   }
 
-  images({ model, batch }: Net): TfTensor {
-    const size = pictureSize(model);
+  images(net: Net): TfTensor {
+    const size = pictureSize(net), { batch } = net;
     return this.tf.tensor(pictures(batch * size * size), [batch, size, size, 3]);
   }
 
@@ -188,24 +191,28 @@ class TfLayers implements Layers<TfTensor> {
     return this.variables.get(path)!;
   }
 
-  conv(
-    x: TfTensor,
-    path: string,
-    { stride, padding, bias }: { stride: number; padding: number; bias: boolean },
-  ): TfTensor {
-    const y = this.tf.conv2d(x, this.#of(`${path}.weight`), stride, padding);
-    return bias ? this.tf.add(y, this.#of(`${path}.bias`)) : y;
+  conv(x: TfTensor, path: string, { stride, sides, bias, depthwise }: ConvOptions): TfTensor {
+    const { tf } = this, w = this.#of(`${path}.weight`), [before, after] = sides;
+    // Sides that differ are those of "same".
+    const pad = before === after ? before : "same";
+    // Ours are [k,k,1,c]; with one filter a channel [k,k,c,1] lies in memory as they do.
+    const [k, , , c] = w.shape;
+    const y = depthwise
+      ? tf.depthwiseConv2d(x, tf.reshape(w, [k, k, c, 1]), stride, pad)
+      : tf.conv2d(x, w, stride, pad);
+    return bias ? tf.add(y, this.#of(`${path}.bias`)) : y;
   }
 
-  norm(x: TfTensor, path: string): TfTensor {
+  norm(x: TfTensor, path: string, eps: number): TfTensor {
     const { mean, variance } = this.trains
       ? this.tf.moments(x, [0, 1, 2])
       : { mean: this.#of(`${path}.running_mean`), variance: this.#of(`${path}.running_var`) };
     const offset = this.#of(`${path}.bias`), scale = this.#of(`${path}.weight`);
-    return this.tf.batchNorm(x, mean, variance, offset, scale, 1e-5);
+    return this.tf.batchNorm(x, mean, variance, offset, scale, eps);
   }
 
   relu = (x: TfTensor): TfTensor => this.tf.relu(x);
+  relu6 = (x: TfTensor): TfTensor => this.tf.relu6(x);
   add = (a: TfTensor, b: TfTensor): TfTensor => this.tf.add(a, b);
   mean = (x: TfTensor): TfTensor => this.tf.mean(x, [1, 2]);
   flatten = (x: TfTensor): TfTensor => this.tf.reshape(x, [x.shape[0], -1]);

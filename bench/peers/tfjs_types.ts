@@ -34,6 +34,7 @@ export interface Tfjs {
   matMul(a: TfTensor, b: TfTensor): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;
   relu(x: TfTensor): TfTensor;
+  relu6(x: TfTensor): TfTensor;
   mean(x: TfTensor, axis: Shape): TfTensor;
   reshape(x: TfTensor, shape: Shape): TfTensor;
   moments(x: TfTensor, axis: Shape): { readonly mean: TfTensor; readonly variance: TfTensor };

@@ -1,4 +1,4 @@
-"""PyTorch as an engine: `torch_engine.py THREADS`; the protocol is that of `protocol.ts`."""
+"""PyTorch as an engine: `torch_engine.py THREADS [compile]`; the protocol is that of `protocol.ts`."""
 import ctypes
 import json
 import os
@@ -100,16 +100,16 @@ def answer(bench, question):
 
 
 def main():
-    threads = int(sys.argv[1])
+    threads, compiled = int(sys.argv[1]), "compile" in sys.argv[2:]
     torch.set_num_threads(threads)
-    say(answer="hello", version=version(threads))
+    say(answer="hello", version=version(threads) + (", compiled" if compiled else ""))
     bench = None
     for line in sys.stdin:
         question = json.loads(line)
         try:
             if question["ask"] == "prepare":
                 bench = None
-                work = prepare(question["workload"])
+                work = prepare(question["workload"], compiled)
                 bench = Bench(work)
                 say(answer="ready", sample=work.sample(), note=work.note)
             else:

@@ -3,6 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from torch_mobile_nets import EfficientNetLite0, MobileNetV2
+
 
 class TutorialCnn(nn.Module):
     flattened = {"fc1.weight": (5, 5, 16)}
@@ -70,4 +72,6 @@ NETS = {
     "tutorial-cnn": TutorialCnn,
     "resnet18-small": lambda: ResNet18(False),
     "resnet18": lambda: ResNet18(True),
+    "mobilenet_v2": MobileNetV2,
+    "tf_efficientnet_lite0": EfficientNetLite0,
 }

@@ -17,8 +17,10 @@ class Work:
         self.run, self.sample, self.note = run, sample, note
 
 
-def prepare(w):
+def prepare(w, compiled=False):
     op = w["op"]
+    if compiled and op not in ("train", "infer"):
+        raise Refusal("nets alone are compiled")
     if op == "matmul":
         return matmul(w)
     if op.startswith("conv"):
@@ -26,9 +28,9 @@ def prepare(w):
     if op == "batch-norm-relu":
         return faster(lambda form: norm_relu(w, form))
     if op == "train":
-        return faster(lambda form: training(w, form))
+        return faster(lambda form: training(w, form, compiled))
     if op == "infer":
-        return faster(lambda form: inference(w, form))
+        return faster(lambda form: inference(w, form, compiled))
     raise Refusal("it replays no step")
 
 
@@ -58,28 +60,31 @@ def matmul(w):
     return Work(no_grad(lambda: torch.mm(a, b)), lambda: fill.sample(torch.mm(a, b)))
 
 
-def images(w, name, form):
-    shape = [w["batch"], w["size"], w["size"], w["channels"]]
+def images(w, name, form, size=None):
+    size = size or w["size"]
+    shape = [w["batch"], size, size, w["channels"]]
     return fill.nchw(fill.uniform(shape, fill.SEEDS[name])).to(memory_format=form)
 
 
 def convolution(w, form):
     c = w["channels"]
     deep = w.get("depthwise", False)
-    shape = [3, 3, 1 if deep else c, c]
+    k, s = w.get("kernel", 3), w.get("stride", 1)
+    p = k // 2
+    shape = [k, k, 1 if deep else c, c]
     x = images(w, "x", form)
     filters = fill.oihw(fill.uniform(shape, fill.SEEDS["w"])).to(memory_format=form)
     groups = c if deep else 1
     if w["op"] == "conv":
-        run = no_grad(lambda: F.conv2d(x, filters, padding=1, groups=groups))
+        run = no_grad(lambda: F.conv2d(x, filters, stride=s, padding=p, groups=groups))
         return Work(run, lambda: fill.images_sample(run()))
-    dy = images(w, "dy", form)
+    dy = images(w, "dy", form, -(-w["size"] // s))
     wants_dx = w["op"] == "conv-input-gradient"
 
     def run():
         # The operation that autograd calls, for one of the gradients alone.
         grads = torch.ops.aten.convolution_backward(
-            dy, x, filters, None, [1, 1], [1, 1], [1, 1], False, [0, 0], groups,
+            dy, x, filters, None, [s, s], [p, p], [1, 1], False, [0, 0], groups,
             [wants_dx, not wants_dx, False])
         return grads[0 if wants_dx else 1]
 
@@ -115,12 +120,24 @@ def norm_relu(w, form):
     return Work(both, sample)
 
 
-def training(w, form):
+SMALL = ("tutorial-cnn", "resnet18-small")
+
+
+def filled(w, form, compiled):
+    """A net, pictures and labels."""
     net = NETS[w["model"]]()
     fill.fill_parameters(net)
-    net = net.to(memory_format=form).train()
-    x = fill.pictures(w["batch"], 32).to(memory_format=form)
-    classes = fill.labels(w["batch"], 10)
+    net = net.to(memory_format=form)
+    small = w["model"] in SMALL
+    size = w.get("size", 32 if small else 224)
+    x = fill.pictures(w["batch"], size).to(memory_format=form)
+    classes = fill.labels(w["batch"], 10 if small else 1000)
+    return torch.compile(net) if compiled else net, x, classes
+
+
+def training(w, form, compiled):
+    net, x, classes = filled(w, form, compiled)
+    net.train()
     optimizer = torch.optim.SGD(net.parameters(), lr=fill.RATE, momentum=fill.MOMENTUM)
 
     def run():
@@ -138,11 +155,9 @@ def training(w, form):
     return Work(run, sample)
 
 
-def inference(w, form):
-    net = NETS[w["model"]]()
-    fill.fill_parameters(net)
-    net = net.to(memory_format=form).eval()
-    x = fill.pictures(w["batch"], 224).to(memory_format=form)
+def inference(w, form, compiled):
+    net, x, _ = filled(w, form, compiled)
+    net.eval()
     run = no_grad(lambda: net(x))
     return Work(run, lambda: fill.sample(run()))
 
