@@ -51,6 +51,13 @@ export function conv2d_input_grad(dy: number, w: number, dx: number, geom: numbe
 export function conv2d_input_grad_winograd(dy: number, w: number, dx: number, geom: number, tile: number): void;
 
 /**
+ * [`conv2d`] with what follows done on the way: `y = min(max((y - mean) scale + shift + residual,
+ * low), high)`, where mean, scale and shift have a value for each channel and the residual one for
+ * each place. Absent: the residual, or mean and scale, or these and the shift, as null.
+ */
+export function conv2d_then(x: number, w: number, y: number, geom: number, mean: number, scale: number, shift: number, residual: number, low: number, high: number): void;
+
+/**
  * The gradient of `conv2d` with respect to w, given that of y.
  */
 export function conv2d_weight_grad(x: number, dy: number, dw: number, geom: number): void;
@@ -227,6 +234,7 @@ export interface InitOutput {
     readonly conv2d: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_input_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
+    readonly conv2d_then: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
     readonly conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;
     readonly conv2d_weight_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly conv2d_winograd: (a: number, b: number, c: number, d: number, e: number) => void;

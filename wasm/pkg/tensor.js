@@ -111,6 +111,25 @@ export function conv2d_input_grad_winograd(dy, w, dx, geom, tile) {
 }
 
 /**
+ * [`conv2d`] with what follows done on the way: `y = min(max((y - mean) scale + shift + residual,
+ * low), high)`, where mean, scale and shift have a value for each channel and the residual one for
+ * each place. Absent: the residual, or mean and scale, or these and the shift, as null.
+ * @param {number} x
+ * @param {number} w
+ * @param {number} y
+ * @param {number} geom
+ * @param {number} mean
+ * @param {number} scale
+ * @param {number} shift
+ * @param {number} residual
+ * @param {number} low
+ * @param {number} high
+ */
+export function conv2d_then(x, w, y, geom, mean, scale, shift, residual, low, high) {
+    wasm.conv2d_then(x, w, y, geom, mean, scale, shift, residual, low, high);
+}
+
+/**
  * The gradient of `conv2d` with respect to w, given that of y.
  * @param {number} x
  * @param {number} dy

@@ -8,6 +8,7 @@ export const batch_statistics: (a: number, b: number, c: number, d: number, e: n
 export const conv2d: (a: number, b: number, c: number, d: number) => void;
 export const conv2d_input_grad: (a: number, b: number, c: number, d: number) => void;
 export const conv2d_input_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
+export const conv2d_then: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => void;
 export const conv2d_weight_grad: (a: number, b: number, c: number, d: number) => void;
 export const conv2d_weight_grad_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
 export const conv2d_winograd: (a: number, b: number, c: number, d: number, e: number) => void;
