@@ -35,7 +35,7 @@ export const command = defineCommand({
   summary: "Time kernels and steps of ours and of other libraries",
   examples: [
     { name: "setup", words: [], note: "once: a BLAS, and PyTorch in a folder of its own" },
-    { words: [], note: "everything, in about half an hour" },
+    { words: [], note: "everything, in about an hour" },
     { words: ["--only", "conv", "--against", "torch"], note: "some rows, some peers" },
   ],
   permissions: ["--allow-all"],

@@ -28,16 +28,20 @@ def prepare(w, compiled=False):
     if op == "batch-norm-relu":
         return faster(lambda form: norm_relu(w, form))
     if op == "train":
-        return faster(lambda form: training(w, form, compiled))
+        return faster(lambda form: training(w, form, compiled), compiled)
     if op == "infer":
-        return faster(lambda form: inference(w, form, compiled))
+        return faster(lambda form: inference(w, form, compiled), compiled)
     raise Refusal("it replays no step")
 
 
-def faster(make):
-    """Both memory formats are tried; the faster one stands for PyTorch."""
+FORMS = ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last"))
+
+
+def faster(make, compiled=False):
+    """Both memory formats are tried; the faster one stands for PyTorch. A net that is compiled, which
+    takes a minute, gets the one that its compiler lays convolutions out in anyway."""
     best = None
-    for form, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last")):
+    for form, name in FORMS[1:] if compiled else FORMS:
         work = make(form)
         sample = work.sample()
         work.run()

@@ -3,7 +3,15 @@ import * as fc from "npm:fast-check@4";
 import { grad } from "../../../core/grad.ts";
 import type { Tensor } from "../../../core/graph.ts";
 import { input, variable } from "../../../core/structure.ts";
-import { conv2d, type Conv2dOptions, convTranspose2d, mul, sum } from "../../../ops/mod.ts";
+import {
+  add,
+  conv2d,
+  type Conv2dOptions,
+  convTranspose2d,
+  mul,
+  relu,
+  sum,
+} from "../../../ops/mod.ts";
 import {
   conv2d as reference,
   conv2dWeightGrad,
@@ -94,6 +102,9 @@ const small: Bounds = { batch: 3, image: upTo(8), kernel: 4, stride: 5, dilation
 /** Long sums for the weights, which are cut into parts, and long rows. */
 const large: Bounds = { batch: 3, image: upTo(20, 14), kernel: 3, stride: 2, dilation: 2 };
 
+/** Windows up to 5x5 at strides 1 and 2, which have kernels of their own where channels stay apart. */
+const windows: Bounds = { batch: 2, image: upTo(19), kernel: 5, stride: 2, dilation: 1 };
+
 const labelOf = ({ x, w, settings: { stride, padding, dilation, groups } }: Drawn): string =>
   `x [${x}] w [${w}] stride ${stride} padding ${padding} dilation ${dilation} groups ${groups}`;
 
@@ -109,6 +120,22 @@ function forward(d: Drawn): Instance {
     linearIn: [0, 1],
     differentiableIn: [0, 1],
     tolerance: toleranceFor(d.w[0] * d.w[1] * d.w[2]),
+  };
+}
+
+/** A bias, a shortcut and an activation behind it, which may become parts of one kernel. */
+function followed(d: Drawn): Instance {
+  const { label, inputs, tolerance } = forward(d), cout = d.y[3];
+  return {
+    label: `${label} + bias + shortcut, ReLU`,
+    inputs: [...inputs, { shape: [cout] }, { shape: d.y }],
+    apply: ([x, w, b, r]) => [relu(add(add(conv2d(x, w, d.options), b), r))],
+    reference: ([x, w, b, r]) => {
+      const { shape, data } = reference(x, w, d.settings);
+      const sums = data.map((v, i) => Math.max(0, v + b.data[i % cout] + r.data[i]));
+      return [{ shape, data: sums }];
+    },
+    tolerance,
   };
 }
 
@@ -221,6 +248,16 @@ export const cases: readonly LawCase[] = [
     covers: ["conv2d"],
     name: "conv2d over large images",
     draw: drawn(large, fc.oneof(plain, depthwise)).map(forward),
+  },
+  {
+    covers: ["conv2d"],
+    name: "conv2d and what follows",
+    draw: drawn(small, fc.oneof(plain, grouped, depthwise)).map(followed),
+  },
+  {
+    covers: ["conv2d"],
+    name: "gradients of depthwise conv2d",
+    draw: drawn(windows, depthwise).map(gradients),
   },
   {
     covers: ["conv2d"],

@@ -1,11 +1,11 @@
 //! Depthwise convolution: every input channel has `cout / cin` output channels of its own, and no
-//! sum runs over channels. Vectors run over channels, and windows are cut to the image instead of
-//! framing it.
+//! sum runs over channels. Vectors run over channels, and the image needs no frame: rows of taps
+//! are cut to it.
 //!
-//! Three loads would serve each pair of multiply-adds if a window were summed by itself. Windows of
-//! 3 and 5 columns and strides of 1 and 2 therefore go by tiles of neighbouring pixels
-//! ([`tile`]); all others, and several output channels per input channel, by single windows
-//! ([`general`]).
+//! A window summed by itself takes two loads for a multiply-add, and loads are what costs: Deno
+//! checks each of them. Windows of 3 and 5 columns and strides of 1 and 2 therefore go by tiles of
+//! neighbouring pixels ([`tile`]), which share them; all others, and several output channels per
+//! input channel, by single windows ([`general`]).
 mod general;
 mod lines;
 mod tile;
@@ -32,11 +32,14 @@ fn tiled(g: &Geometry) -> bool {
 }
 
 /// Runs tasks of some lines and channels, by the shape alone: lines, unless there are few.
-fn run(lines: usize, g: &Geometry, task: &(dyn Fn(Part) + Sync)) {
+///
+/// # Safety
+/// Tasks write the lines and channels they are given, and nothing else.
+unsafe fn run(lines: usize, g: &Geometry, task: &dyn Fn(Part)) {
     let (size, chunks) = pool::split(lines, 1, 256);
     let vectors = g.cin.div_ceil(16);
     let (width, parts) = pool::split(vectors, 1, 16usize.div_ceil(chunks));
-    // SAFETY: tasks write lines and channels of their own.
+    // SAFETY: no two tasks are given the same lines and channels.
     unsafe {
         pool::run(2 * g.work(), chunks * parts, &|i| {
             let (chunk, part) = (i as usize / parts, i as usize % parts);
@@ -65,20 +68,20 @@ pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry, t
             then.everywhere(y, g.n * g.oh * g.ow, g.cout);
         };
     }
-    let then = then.from_channel(0);
+    let then = then.part(0);
     let (x, w, y) = (x as usize, w as usize, y as usize);
-    run(g.n * g.oh, g, &|part| {
-        for line in part.lines.0..part.lines.1 {
-            // SAFETY: a line of y; the taps are inside the image.
-            unsafe {
+    // SAFETY: lines of y; the taps are inside the image.
+    unsafe {
+        run(g.n * g.oh, g, &|part| {
+            for line in part.lines.0..part.lines.1 {
                 Lines::of_output(x, w, y, g, line).run(g, part.channels);
                 if let Some(then) = &then {
                     let pitch = g.cin * 4;
                     then.line(y + line * g.ow * pitch, pitch, g.ow, part.channels);
                 }
             }
-        }
-    });
+        });
+    }
 }
 
 /// # Safety
@@ -89,10 +92,12 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
         return unsafe { general::input_grad(dy, w, dx, g) };
     }
     let (dy, w, dx) = (dy as usize, w as usize, dx as usize);
-    run(g.n * g.h, g, &|part| {
-        for line in part.lines.0..part.lines.1 {
-            // SAFETY: a line of dx; the taps are inside dy.
-            unsafe { Lines::of_input(dy, w, dx, g, line).run_back(g, part.channels) };
-        }
-    });
+    // SAFETY: lines of dx; the taps are inside dy.
+    unsafe {
+        run(g.n * g.h, g, &|part| {
+            for line in part.lines.0..part.lines.1 {
+                Lines::of_input(dy, w, dx, g, line).run_back(g, part.channels);
+            }
+        });
+    }
 }

@@ -149,7 +149,7 @@ unsafe fn forward(x: *const f32, mut w: *const f32, y: *mut f32, g: &Geometry, t
                     step: 4,
                     b,
                     add: false,
-                    then: within.from_channel(i * n),
+                    then: within.part(i * n),
                 }
             });
         }

@@ -74,7 +74,7 @@ unsafe fn row(
     // SAFETY: the caller's memory.
     unsafe {
         let mut list = SegmentList::new(scratch, 4, &b);
-        for ky in (0..g.kh).filter(|ky| ky * g.dh <= y && (y - ky * g.dh) % g.sh == 0) {
+        for ky in (0..g.kh).filter(|ky| ky * g.dh <= y && (y - ky * g.dh).is_multiple_of(g.sh)) {
             let oy = (y - ky * g.dh) / g.sh;
             if oy < g.oh {
                 list.push_with(oy * g.ow * g.cout, ky * g.cout, g.cout);

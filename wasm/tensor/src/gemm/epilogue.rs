@@ -66,7 +66,7 @@ impl Epilogue {
     }
 
     /// For a part of the channels, from `first` on; nothing where there is nothing to do.
-    pub fn from_channel(&self, first: usize) -> Option<Epilogue> {
+    pub fn part(&self, first: usize) -> Option<Epilogue> {
         let unbounded = self.low == f32::NEG_INFINITY && self.high == f32::INFINITY;
         if self.vectors == Vectors::None && self.residual.is_none() && unbounded {
             return None;
@@ -158,7 +158,7 @@ impl Epilogue {
     /// # Safety
     /// As [`Epilogue::pixels`].
     pub unsafe fn everywhere(&self, y: *mut f32, pixels: usize, channels: usize) {
-        let Some(then) = self.from_channel(0) else {
+        let Some(then) = self.part(0) else {
             return;
         };
         let (size, chunks) = pool::split(pixels, (4096 / channels.max(1)).max(1), 64);

@@ -7,26 +7,26 @@
 //! input), if `j = d S + k`, columns counted from the first that reaches the tile.
 use crate::simd::*;
 
-/// What a tile reads and writes; places in floats, for the first channel.
+/// What a tile reads and writes; addresses and distances in bytes, for channel 0.
 pub struct Tile {
     /// The tile's first column in the first row, which may lie outside.
     pub from: usize,
-    /// Bytes between rows, upwards or downwards, and their number.
+    /// From row to row, downwards or upwards, and their number.
     pub row: isize,
     pub rows: usize,
-    /// The taps of the first row, and bytes between those of rows.
+    /// The taps of the first row, and from those to the next row's.
     pub taps: usize,
     pub tap_row: usize,
     /// The tile's first pixel, which may lie outside.
     pub to: usize,
-    /// Columns and pixels that exist, as first and end.
+    /// Columns and pixels that exist: the first, and how many.
     pub columns: (usize, usize),
     pub pixels: (usize, usize),
-    /// Bytes between neighbouring pixels, columns and taps: all have as many channels.
+    /// Between neighbouring pixels, columns and taps: all have as many channels.
     pub pitch: usize,
 }
 
-/// What stands for columns outside.
+/// What is read for columns outside: the padding.
 pub static ZERO_COLUMN: [f32; 4] = [0.0; 4];
 
 /// Columns that a tile of P pixels meets.
@@ -45,10 +45,10 @@ pub const fn reach(kw: usize, s: usize) -> usize {
 
 /// The pixel that column d meets by tap k.
 #[inline(always)]
-const fn pixel(d: usize, k: usize, kw: usize, s: usize, back: bool) -> usize {
+fn pixel(d: usize, k: usize, kw: usize, s: usize, back: bool) -> usize {
     if back {
         (d * s + k).wrapping_sub(reach(kw, s) * s)
-    } else if d >= k && (d - k) % s == 0 {
+    } else if d >= k && (d - k).is_multiple_of(s) {
         (d - k) / s
     } else {
         usize::MAX
@@ -64,8 +64,7 @@ macro_rules! unrolled {
 }
 pub(super) use unrolled;
 
-/// Computes a tile for `count` vectors of channels from `first` on; the last one may be cut.
-/// `WHOLE`: all its columns and pixels exist.
+/// Computes channels `first .. end` of a tile. `WHOLE`: all its columns and pixels exist.
 ///
 /// # Safety
 /// The columns and pixels said to exist do.

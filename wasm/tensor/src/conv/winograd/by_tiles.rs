@@ -106,7 +106,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
             filters: transformed,
             filter_point,
             zeros,
-            then: then.from_channel(0),
+            then: then.part(0),
         };
         pool::run(plane.work(pass.cut.tiles, P * P), tasks, &|task| {
             let first = task as usize * pass.cut.size;
