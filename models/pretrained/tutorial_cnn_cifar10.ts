@@ -1,4 +1,4 @@
-// Made by make.ts; do not edit.
+// Made by tools/make_tutorial_cnn.ts; do not edit.
 // deno-fmt-ignore-file
 /** Weights of the tutorial's CNN for CIFAR-10, 2 epochs, test accuracy 0.5632. */
 

@@ -66,10 +66,10 @@ impl Lines {
         // SAFETY: passed on to the caller.
         unsafe {
             match (g.kw, g.sw) {
-                (3, 1) => self.forwards::<8, 3, 1>(g, channels),
-                (3, _) => self.forwards::<8, 3, 2>(g, channels),
-                (5, 1) => self.forwards::<8, 5, 1>(g, channels),
-                _ => self.forwards::<8, 5, 2>(g, channels),
+                (3, 1) => self.forwards::<7, 3, 1>(g, channels),
+                (3, _) => self.forwards::<7, 3, 2>(g, channels),
+                (5, 1) => self.forwards::<7, 5, 1>(g, channels),
+                _ => self.forwards::<7, 5, 2>(g, channels),
             }
         }
     }
@@ -82,9 +82,9 @@ impl Lines {
         // SAFETY: passed on to the caller.
         unsafe {
             match (g.kw, g.sw) {
-                (3, 1) => self.backwards::<8, 3, 1>(g, channels),
+                (3, 1) => self.backwards::<7, 3, 1>(g, channels),
                 (3, _) => self.backwards::<8, 3, 2>(g, channels),
-                (5, 1) => self.backwards::<8, 5, 1>(g, channels),
+                (5, 1) => self.backwards::<7, 5, 1>(g, channels),
                 _ => self.backwards::<8, 5, 2>(g, channels),
             }
         }

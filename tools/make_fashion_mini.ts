@@ -2,11 +2,11 @@
  * Makes `sheets.wasm` and `preview.png` from the files of Debian's package
  * `dataset-fashion-mnist`:
  *
- *     deno run --allow-read --allow-write=data/fashion_mini data/fashion_mini/make.ts
+ *     deno run --allow-read --allow-write=data/fashion_mini tools/make_fashion_mini.ts
  */
-import { openFashionMnist } from "../idx.ts";
-import type { PackedPictures } from "../pictures.ts";
-import { packSections } from "../../tools/wasm_container.ts";
+import { openFashionMnist } from "../data/idx.ts";
+import type { PackedPictures } from "../data/pictures.ts";
+import { packSections } from "./wasm_container.ts";
 import { encodeSmallest } from "./png_sheet.ts";
 import type { GreyImage } from "./png_sheet.ts";
 
@@ -48,7 +48,7 @@ for (
   files[`${name}.png`] = encodeSmallest(tile(split, indices, columns));
   files[`${name}.labels`] = Uint8Array.from(indices, (i) => split.labels[i]);
 }
-const here = (name: string) => new URL(name, import.meta.url);
+const here = (name: string) => new URL(`../data/fashion_mini/${name}`, import.meta.url);
 await Deno.writeFile(here("sheets.wasm"), packSections(files).stream());
 const rows = classes.map((_, label) =>
   [...train.labels.keys()].filter((i) => train.labels[i] === label)

@@ -2,17 +2,17 @@
  * Turns the published file into the one that ships with Fovea: weights in half precision, as a
  * section of a WebAssembly module.
  *
- *     deno run --allow-read --allow-write=models/pretrained models/pretrained/efficientnet_lite0/make.ts FILE.pth
+ *     deno run --allow-read --allow-write=models/pretrained tools/make_efficientnet_lite0.ts FILE.pth
  */
-import { packSections } from "../../../tools/wasm_container.ts";
-import { openWasm } from "../../../wasm/backend.ts";
-import { Device } from "../../../core/device.ts";
-import { encodeCheckpoint } from "../../checkpoint.ts";
-import { readStateDict } from "../../checkpoint/state_dict.ts";
-import { efficientnetLite0 as entry } from "../../efficientnet_lite.ts";
-import type { Preparation } from "../../preparation.ts";
-import { Weights } from "../../weights.ts";
-import { imagenetLabels as classes } from "../imagenet_labels.ts";
+import { packSections } from "./wasm_container.ts";
+import { openWasm } from "../wasm/backend.ts";
+import { Device } from "../core/device.ts";
+import { encodeCheckpoint } from "../models/checkpoint.ts";
+import { readStateDict } from "../models/checkpoint/state_dict.ts";
+import { efficientnetLite0 as entry } from "../models/efficientnet_lite.ts";
+import type { Preparation } from "../models/preparation.ts";
+import { Weights } from "../models/weights.ts";
+import { imagenetLabels as classes } from "../models/pretrained/imagenet_labels.ts";
 
 const [file] = Deno.args, model = entry.create({ classes: classes.length });
 using device = new Device(openWasm());
@@ -28,6 +28,9 @@ const usage = { classes, preparation };
 const image = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
   dtype: "F16",
 });
-const target = new URL("weights.wasm", import.meta.url);
+const target = new URL(
+  "../models/pretrained/efficientnet_lite0/weights.wasm",
+  import.meta.url,
+);
 await Deno.writeFile(target, packSections({ "model.safetensors": image }).stream());
 console.log(`${target.pathname}: ${image.length} bytes`);
