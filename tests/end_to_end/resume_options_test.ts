@@ -1,6 +1,7 @@
 /** `train --resume`: what can be changed is written to the run, what cannot is refused by name. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { command, commandWords, spawn } from "./processes.ts";
 
@@ -54,6 +55,36 @@ Deno.test("resume: options are written to the run, or refused by name", async ()
     rows.map((row) => JSON.parse(row)).map(({ kind, epoch }) => `${kind} ${epoch}`),
     ["epoch 1", "test 1", "epoch 2", "test 2"],
   );
+});
+
+Deno.test("resume: a run of the version before is refused with a word, and left as it is", async () => {
+  await using folder = await temporaryFolder();
+  const run = await shortRun(folder.path), config = join(run, "config.json");
+  const file = join(run, "state.safetensors"), state = await Deno.readFile(file);
+  const resume = async () => {
+    const { code, err } = await command("train", ["--resume", run, "--epochs", "2"], {
+      writable: folder.path,
+    });
+    return { code, err };
+  };
+  const { tensors, metadata } = parseSafetensors(state);
+  await Deno.writeFile(
+    file,
+    serializeSafetensors(tensors, { ...metadata, format: "fovea-state/2" }),
+  );
+  const byState = await resume();
+  assert.equal(byState.code, 1, byState.err);
+  assert.match(byState.err, /its format is fovea-state\/2, fovea-state\/3 is wanted/);
+  await Deno.writeFile(file, state);
+  const { recipe: { preparation: _, validation: __, ...recipe }, ...rest } = JSON.parse(
+    await Deno.readTextFile(config),
+  );
+  const old = JSON.stringify({ ...rest, recipe: { ...recipe, imageSize: 32 } });
+  await Deno.writeTextFile(config, old);
+  const byConfig = await resume();
+  assert.equal(byConfig.code, 2, byConfig.err);
+  assert.match(byConfig.err, /is of another version of Fovea, whose recipes had other fields/);
+  assert.equal(await Deno.readTextFile(config), old);
 });
 
 Deno.test("resume: a run that is being trained is refused, with its process", async () => {
