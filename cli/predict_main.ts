@@ -23,7 +23,10 @@ export const command = defineCommand({
       note: "with the newest run's best weights, or ImageNet's thousand classes",
     },
     {
-      words: [{ path: "examples/pictures/cat.jpg" }, "--weights", "resnet18", "--download"],
+      words: [
+        ...[{ path: "examples/pictures/cat.jpg" }, "--weights", "resnet18", "--download"],
+        ...["--weights-dir", { path: "weights" }],
+      ],
       more: ["--allow-net=download.pytorch.org", "--allow-write=weights"],
       note: "with torchvision's weights, fetched once",
     },

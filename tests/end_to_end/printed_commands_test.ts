@@ -139,7 +139,7 @@ for (const [kind, start] of Object.entries({ tasks: task, "entry files": file })
       for (const line of lines) {
         // Understood by the shell, by Deno and by the command; trainings and downloads take time.
         await paste(`${line} --help`);
-        if (name === "predict") await paste(line);
+        if (name === "predict" && !line.includes("--download")) await paste(line);
       }
     }
   });
