@@ -46,6 +46,14 @@ export {
   type Evaluator,
   type RunOptions,
 } from "./evaluator.ts";
+export { minimize, type MinimizeOptions, type Minimum, type Slope, type Smooth } from "./lbfgs.ts";
+export {
+  fitLinearHead,
+  headAccuracy,
+  type LabelledFeatures,
+  type LinearHead,
+  type LinearHeadOptions,
+} from "./linear_head.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export { type Recipe, recipes } from "./recipes.ts";
 export {
