@@ -1,7 +1,8 @@
 /** A plan in words: one line per step, then buffers and bytes. */
 import type { Executable } from "../backend.ts";
+import type { BufferRange } from "./buffer_range.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Place, Step } from "./steps.ts";
+import type { Step } from "./steps.ts";
 
 /** `plan.explain()`. */
 export function explain(planned: Schedule, executable: Executable): string {
@@ -26,16 +27,16 @@ export function explain(planned: Schedule, executable: Executable): string {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
-const name = (p: Place): string => p.offset ? `b${p.buffer}+${p.offset}` : `b${p.buffer}`;
+const name = (r: BufferRange): string => r.offset ? `b${r.buffer}+${r.offset}` : `b${r.buffer}`;
 
 function written(step: Step): string {
   if (step.kind === "copy") return name(step.to);
-  const places = step.kind === "map" ? step.outputs.map((o) => o.place) : step.outputs;
-  return places.map(name).join(" ");
+  const ranges = step.kind === "map" ? step.outputs.map((o) => o.range) : step.outputs;
+  return ranges.map(name).join(" ");
 }
 
 function read(step: Step): string {
   if (step.kind === "copy") return name(step.from);
-  const places = step.kind === "map" ? step.args.map((a) => a.place) : step.inputs;
-  return places.map(name).join(" ") || "constants";
+  const ranges = step.kind === "map" ? step.args.map((a) => a.range) : step.inputs;
+  return ranges.map(name).join(" ") || "constants";
 }

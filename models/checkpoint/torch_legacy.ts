@@ -9,7 +9,8 @@ import { ByteReader, type Fail, quoted } from "./byte_reader.ts";
 import { kindOf, PyDict, PyList, type Value } from "./pickle_values.ts";
 import { elementWidths } from "./stored_tensor.ts";
 import { TorchBuilder } from "./torch_globals.ts";
-import { type Builder, plainBuilder, unpickle } from "./unpickler.ts";
+import type { Builder } from "./pickle_machine.ts";
+import { plainBuilder, unpickle } from "./unpickler.ts";
 
 const magic = 0x1950a86a20f9469cfc6cn;
 const version = 1001;

@@ -2,7 +2,7 @@
  * A process of its own whose kernels trap, since it could hang: `deno run trap_process.ts`. It asks
  * for no permission, prints what it met as JSON, and then has nothing left to do.
  */
-import { Device } from "../../core/device.ts";
+import { type Device, deviceOn } from "../../core/device.ts";
 import { applyOne, type MacroOp } from "../../core/graph.ts";
 import { outputRef } from "../../core/kernel.ts";
 import { f32 } from "../../core/shape.ts";
@@ -77,7 +77,7 @@ const ones = (): Float32Array<ArrayBuffer> => new Float32Array(1 << 20).fill(1);
 
 /** A device with threads that computes; undefined if it does not. */
 async function opened(): Promise<Device | undefined> {
-  const device = new Device(openWasm({ threads }));
+  const device = deviceOn(openWasm({ threads }));
   const result = await device.read(mul(tensor(ones()), 3)); // large enough to start threads
   return await joined() && result.every((v) => v === 3) ? device : undefined;
 }

@@ -1,7 +1,8 @@
 /** Devices and plans: what may be fed, read and disposed, and in which order. */
 import assert from "node:assert/strict";
 import { DeviceError, ShapeError } from "../../core/errors.ts";
-import { viewAs } from "../../core/device.ts";
+import { backendOf } from "../../core/device.ts";
+import { viewAs } from "../../core/elements.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, tensor, variable } from "../../core/structure.ts";
 import { add, expand, log, mul, sub, toFloat } from "../../ops/mod.ts";
@@ -13,14 +14,14 @@ const three = new Float32Array(3);
 Deno.test("a device is what its backend is", () => {
   const { device, fake } = fakeDevice();
   assert.deepEqual([device.kind, device.name, device.liveBytes], ["wasm", "a fake", 0]);
-  assert.equal(device.backend, fake);
+  assert.equal(backendOf(device), fake);
 });
 
 Deno.test("feeds are checked before anything runs", async () => {
   const { device } = fakeDevice();
   const labels = input([2], "labels", "u32");
   using plan = await device.compile({ outputs: [y, toFloat(labels)] });
-  assert.deepEqual(plan.schedule.inputs, [x, labels]);
+  assert.deepEqual(plan.inputs, [x, labels]);
   const given = [x, three] as const, twoLabels = [labels, new Uint32Array(2)] as const;
   const refuse = (feeds: Parameters<typeof plan.run>[0], message: string): void =>
     assertThrows(() => plan.run(feeds), ShapeError, message);

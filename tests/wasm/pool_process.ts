@@ -2,7 +2,7 @@
  * A process of its own that uses many threads, prints what it found as JSON, and then has nothing
  * left to do: `deno run pool_process.ts THREADS`. It asks for no permission.
  */
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { Random } from "../../core/rng.ts";
 import { tensor } from "../../core/structure.ts";
 import { matmul } from "../../ops/matmul.ts";
@@ -29,7 +29,7 @@ const elements = (site: string): Float32Array<ArrayBuffer> => {
 
 /** A product and a long pointwise chain, both large enough to be shared out. */
 async function compute(threads: number): Promise<Float32Array> {
-  using device = new Device(openWasm({ threads }));
+  using device = deviceOn(openWasm({ threads }));
   const [a, b] = ["a", "b"].map((site) => tensor(elements(site), [320, 320]));
   return await device.read(tanh(add(matmul(a, b), tanh(tanh(a))))) as Float32Array;
 }

@@ -6,7 +6,7 @@
  */
 import { packSections } from "../../../tools/wasm_container.ts";
 import { openWasm } from "../../../wasm/backend.ts";
-import { Device } from "../../../core/device.ts";
+import { deviceOn } from "../../../core/device.ts";
 import { encodeCheckpoint } from "../../checkpoint.ts";
 import { readStateDict } from "../../checkpoint/state_dict.ts";
 import { efficientnetLite0 as entry } from "../../efficientnet_lite.ts";
@@ -15,7 +15,7 @@ import { Weights } from "../../weights.ts";
 import { imagenetLabels as classes } from "../imagenet_labels.ts";
 
 const [file] = Deno.args, model = entry.create({ classes: classes.length });
-using device = new Device(openWasm());
+using device = deviceOn(openWasm());
 using weights = new Weights(device, model);
 weights.load(
   readStateDict(await Deno.readFile(file), file),
