@@ -1,6 +1,6 @@
 /** Devices and plans: what may be fed, read and disposed, and in which order. */
 import assert from "node:assert/strict";
-import { DeviceError, ShapeError } from "../../core/errors.ts";
+import { DeviceError, ShapeError, UsageError } from "../../core/errors.ts";
 import { backendOf } from "../../core/device.ts";
 import { viewAs } from "../../core/elements.ts";
 import { Store } from "../../core/store.ts";
@@ -209,4 +209,21 @@ Deno.test("literals need no memory", async () => {
   using plan = await device.compile({ outputs: [add(full(1, [3]), full(2, [3]))] });
   assert.deepEqual(await runPlan(plan), [[3, 3, 3]]);
   assert.equal(plan.bytes, 12);
+});
+
+Deno.test("a plan says what it is fed, runs and holds", async () => {
+  const { device } = fakeDevice();
+  const z = add(reverse(add(x, 1)), x);
+  using plan = await device.compile({ outputs: [z] });
+  assert.deepEqual([plan.inputs, plan.outputs], [[x], [z]]);
+  assert.deepEqual(plan.kernels, ["add", "reverse", "add"]);
+  assert(plan.plannedBytes > 0 && plan.plannedBytes <= plan.unsharedBytes);
+  assert.equal(plan.bytes, plan.plannedBytes + 12, "values and the input");
+  assertThrows(
+    () => plan.profile(),
+    UsageError,
+    "Cannot measure kernels: the plan never ran, a run before is wanted",
+  );
+  await runPlan(plan, [[x, [1, 2, 3]]]);
+  assert.equal(plan.profile(), undefined, "the fake cannot wait for a kernel");
 });

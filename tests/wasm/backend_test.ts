@@ -328,3 +328,13 @@ Deno.test("wasm memory: too much is a DeviceError, and the device still works", 
   assert.equal(backend.liveBytes, before);
   assert.deepEqual([...await device.read(add(tensor([1, 2]), 1))], [2, 3]);
 });
+
+Deno.test("a plan times each of its kernels", async () => {
+  using device = deviceOn(openWasm({ threads: 1 }));
+  const x = input([64, 64], "x");
+  using plan = await device.compile({ outputs: [interleaved(8), mul(x, 2)] });
+  plan.run([[x, new Float32Array(64 * 64).fill(4)]]);
+  const times = plan.profile(2)!;
+  assert.deepEqual(times.map((t) => t.label), plan.kernels);
+  assert(times.every((t) => t.ms >= 0 && Number.isFinite(t.ms)));
+});
