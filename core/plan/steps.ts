@@ -3,7 +3,7 @@ import type { Expr } from "../expr.ts";
 import { apply, arg as argument, constant } from "../expr.ts";
 import type { MacroOp, MapOp, Node, Tensor } from "../graph.ts";
 import type { Epilogue } from "../kernel.ts";
-import { type DType, type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { type DType, mergeAxes, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { literalValue } from "../structure.ts";
 import type { BufferRange } from "./buffer_range.ts";
 import type { Group } from "./fuse.ts";
@@ -98,7 +98,7 @@ export function composeGroup(group: Group): MapKernel {
   inOrder.forEach(exprOf); // inputs first: a long chain would exhaust the stack
   const composed = group.outputs.map((t) => exprOf(t.node));
   const shape = group.root.outputs[0].shape;
-  const { dims, strides } = mergeDims(shape, args.map((t) => broadcastStrides(t.shape, shape)));
+  const { dims, strides } = mergeAxes(shape, args.map((t) => broadcastStrides(t.shape, shape)));
   const names = new Set(inOrder.map((n) => n.op.name));
   const path = inOrder.findLast((n) => n.path)?.path;
   return {
@@ -133,30 +133,6 @@ function broadcastStrides(from: Shape, to: Shape): number[] {
     const k = axis - missing;
     return k < 0 || from[k] === 1 ? 0 : own[k];
   });
-}
-
-/** Drops axes of size 1 and merges neighbours that every argument walks as one. */
-function mergeDims(
-  shape: Shape,
-  strides: readonly (readonly number[])[],
-): { dims: number[]; strides: number[][] } {
-  const dims: number[] = [], merged: number[][] = strides.map(() => []);
-  for (const [axis, size] of shape.entries()) {
-    if (size === 1) continue;
-    const last = dims.length - 1;
-    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * size);
-    if (joins) dims[last] *= size;
-    else dims.push(size);
-    for (const [k, s] of strides.entries()) {
-      if (joins) merged[k][last] = s[axis];
-      else merged[k].push(s[axis]);
-    }
-  }
-  if (dims.length === 0) {
-    dims.push(1);
-    for (const s of merged) s.push(0);
-  }
-  return { dims, strides: merged };
 }
 
 /** True when an argument is read once, in order: then its range may also be written. */
