@@ -108,9 +108,9 @@ Deno.test("out of memory: an evaluator", async () => {
 Deno.test("out of memory: a predictor", async () => {
   using device = deviceOn(openWasm({ threads: 1 }));
   using weights = initialWeights(device, models["tutorial-cnn"].create({ classes: 2 }), 1);
-  const image = await encodeCheckpoint(weights, {
+  const saved = await encodeCheckpoint(weights, {
     classes: ["a", "b"],
     preparation: squares(32),
   });
-  await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(image, "x")));
+  await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(saved, "x")));
 });

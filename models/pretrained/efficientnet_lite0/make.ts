@@ -25,9 +25,9 @@ weights.load(
 // The whole picture, stretched: what people want to have named is not always in the middle.
 const preparation: Preparation = { ...entry.preparation, fit: "stretch", share: 1 };
 const usage = { classes, preparation };
-const image = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
+const bytes = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
   dtype: "F16",
 });
 const target = new URL("weights.wasm", import.meta.url);
-await Deno.writeFile(target, packSections({ "model.safetensors": image }).stream());
-console.log(`${target.pathname}: ${image.length} bytes`);
+await Deno.writeFile(target, packSections({ "model.safetensors": bytes }).stream());
+console.log(`${target.pathname}: ${bytes.length} bytes`);
