@@ -64,7 +64,7 @@ class WasmBackend implements Backend {
   constructor(readonly module: TensorModule, readonly threads: number) {}
 
   get name(): string {
-    const { failures } = this.module.pool, wanted = this.module.threaded ? this.threads : 1;
+    const { failures } = this.module.threads, wanted = this.module.threaded ? this.threads : 1;
     const count = Math.max(1, wanted - failures.length);
     const lost = count < wanted ? ` (${wanted - count} did not start: ${failures[0]})` : "";
     return `WASM with SIMD, ${count} thread${count === 1 ? "" : "s"}${lost}`;
@@ -107,7 +107,7 @@ class WasmBackend implements Backend {
   ): Promise<Executable> {
     this.module.check("build");
     const touched = steps.reduce((sum, s) => sum + bytesOf(s), 0);
-    if (this.module.threaded && touched > threadBytes) this.module.pool.start(this.threads - 1);
+    if (this.module.threaded && touched > threadBytes) this.module.threads.start(this.threads - 1);
     const at = (r: BufferRange): number => this.#address(buffers[r.buffer]) + r.offset;
     const executable = new WasmExecutable(this.module, steps, at);
     progress?.(steps.length, steps.length);

@@ -14,7 +14,7 @@ mod weight_lines;
 
 use super::Geometry;
 use crate::gemm::epilogue::Epilogue;
-use crate::pool;
+use crate::threads;
 use lines::Lines;
 pub use weight_grad::weight_grad;
 
@@ -33,12 +33,12 @@ fn tiled(g: &Geometry) -> bool {
 
 /// Runs tasks of some lines and channels, by the shape alone: lines, unless there are few.
 fn run(lines: usize, g: &Geometry, task: &(dyn Fn(Part) + Sync)) {
-    let (size, chunks) = pool::split(lines, 1, 256);
+    let (size, chunks) = threads::split(lines, 1, 256);
     let vectors = g.cin.div_ceil(16);
-    let (width, parts) = pool::split(vectors, 1, 16usize.div_ceil(chunks));
+    let (width, parts) = threads::split(vectors, 1, 16usize.div_ceil(chunks));
     // SAFETY: tasks write lines and channels of their own.
     unsafe {
-        pool::run(2 * g.work(), chunks * parts, &|i| {
+        threads::run(2 * g.work(), chunks * parts, &|i| {
             let (chunk, part) = (i as usize / parts, i as usize % parts);
             task(Part {
                 lines: (chunk * size, lines.min((chunk + 1) * size)),
