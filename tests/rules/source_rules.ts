@@ -59,6 +59,16 @@ export function binaryFaults(path: string, bytes: Uint8Array): string[] {
   ];
 }
 
+/** Options as they are typed, in texts of the library: who calls it has no command line. */
+export function typedOptions(path: string, text: string): string[] {
+  const isComment = /^\s*(\*|\/\*|\/\/)/;
+  return text.split("\n").flatMap((line, at) =>
+    !isComment.test(line) && /["'`(, ]--(?!allow-)[a-z]/.test(line)
+      ? [`${path}:${at + 1}: an option as it is typed, its name in backquotes is wanted`]
+      : []
+  );
+}
+
 const exported =
   /^export (?:declare )?(?:async )?(?:abstract )?(function\*?|class|const|let|interface|type|enum) (\w+)/;
 
