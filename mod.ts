@@ -11,6 +11,7 @@ export { CheckpointError, DataError, DeviceError, ShapeError, UsageError } from 
 export type { DType, Shape, Type } from "./core/shape.ts";
 export type {
   Binding,
+  Epilogue,
   Operand,
   Ref,
   WasmCall,

@@ -4,7 +4,13 @@ import type { Elements } from "../core/elements.ts";
 import { DeviceError, UsageError } from "../core/errors.ts";
 import type { Operand, Ref } from "../core/kernel.ts";
 import type { BufferRange } from "../core/plan/buffer_range.ts";
-import type { MacroStep, MapStep, Step } from "../core/plan/steps.ts";
+import {
+  type MacroStep,
+  type MapStep,
+  rangesRead,
+  rangesWritten,
+  type Step,
+} from "../core/plan/steps.ts";
 import { mapProgram } from "./map_program.ts";
 import { type TensorModule, tensorModule } from "./tensor.ts";
 
@@ -248,10 +254,6 @@ function scratchSizes(steps: readonly Step[]): number[] {
 }
 
 function bytesOf(step: Step): number {
-  const ranges = step.kind === "copy"
-    ? [step.from, step.to]
-    : step.kind === "map"
-    ? [...step.args.map((a) => a.range), ...step.outputs.map((o) => o.range)]
-    : [...step.inputs, ...step.outputs];
+  const ranges = [...rangesRead(step), ...rangesWritten(step)];
   return ranges.reduce((sum, r) => sum + r.bytes, 0);
 }

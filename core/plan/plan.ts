@@ -5,6 +5,7 @@ import { DeviceError, ShapeError, UsageError } from "../errors.ts";
 import { asLeaf, type Tensor } from "../graph.ts";
 import { explain } from "./explain.ts";
 import type { Schedule } from "./schedule.ts";
+import { rangesWritten } from "./steps.ts";
 
 /** What a plan is put together from. */
 export interface PlanParts {
@@ -171,11 +172,9 @@ export class Plan implements Disposable {
     this.#checkRan("look for NaN");
     const { backend, schedule, memories } = this.#parts;
     for (const step of schedule.steps) {
-      const ranges = step.kind === "copy"
-        ? [step.to]
-        : step.kind === "map"
-        ? step.outputs.map((o) => o.range)
-        : step.outputs.filter((_, k) => step.node.outputs[k].dtype === "f32");
+      const ranges = rangesWritten(step).filter((_, k) =>
+        step.kind !== "macro" || step.node.outputs[k].dtype === "f32"
+      );
       for (const { buffer, offset, bytes } of ranges) {
         const words = new Uint32Array(await backend.read(memories[buffer], offset, bytes));
         // By bit pattern: comparisons with NaN are not to be trusted on every GPU.
@@ -231,11 +230,7 @@ function checkLimits(backend: Backend, planned: Schedule): void {
   const largest = planned.buffers.find((b) => b.bytes > limit);
   if (!largest) return;
   const number = planned.buffers.indexOf(largest);
-  const step = planned.steps.find((s) =>
-    s.kind !== "copy" &&
-    JSON.stringify(s.kind === "map" ? s.outputs.map((o) => o.range) : s.outputs)
-      .includes(`"buffer":${number},`)
-  );
+  const step = planned.steps.find((s) => rangesWritten(s).some((r) => r.buffer === number));
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
   throw new DeviceError(
     `Cannot compile: ${step?.label ?? largest.label} needs ${

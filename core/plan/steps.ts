@@ -67,6 +67,18 @@ export interface CopyStep {
 /** Anything a plan replays. */
 export type Step = MapStep | MacroStep | CopyStep;
 
+/** What a step reads, in the order of its arguments. */
+export function rangesRead(step: Step): readonly BufferRange[] {
+  if (step.kind === "copy") return [step.from];
+  return step.kind === "map" ? step.args.map((a) => a.range) : step.inputs;
+}
+
+/** What a step writes, in the order of its results. */
+export function rangesWritten(step: Step): readonly BufferRange[] {
+  if (step.kind === "copy") return [step.to];
+  return step.kind === "map" ? step.outputs.map((o) => o.range) : step.outputs;
+}
+
 /** A group of maps as one expression per output over the tensors it reads. */
 export interface MapKernel {
   readonly label: string;
