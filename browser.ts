@@ -15,24 +15,29 @@
  *
  * @module
  */
-import { Device } from "./core/device.ts";
+import { type Device, deviceOn } from "./core/device.ts";
 import { DeviceError } from "./core/errors.ts";
 import { type GpuOptions, openGpu } from "./gpu/backend.ts";
 
-export * from "./core/device.ts";
+export {
+  type BuildProgress,
+  type CompileOptions,
+  Device,
+  type Elements,
+  type KernelTime,
+  Plan,
+} from "./core/device.ts";
 export * from "./core/errors.ts";
 export * from "./core/expr.ts";
 export * from "./core/grad.ts";
 export * from "./core/graph.ts";
 export * from "./core/kernel.ts";
+export type { Program, Update } from "./core/plan/program.ts";
 export * from "./core/rng.ts";
 export * from "./core/shape.ts";
-export * from "./core/store.ts";
+export { type Block, Store } from "./core/store.ts";
 export * from "./core/structure.ts";
-export type { Program, Schedule, Update } from "./core/plan/schedule.ts";
-export type { CopyStep, MacroStep, MapArg, MapStep, Place, Step } from "./core/plan/steps.ts";
-export type { Storage } from "./core/plan/storage.ts";
-export { GpuBackend, type GpuOptions, openGpu } from "./gpu/backend.ts";
+export type { GpuOptions } from "./gpu/backend.ts";
 export * from "./models/mod.ts";
 /** All operations. */
 export * as ops from "./ops/mod.ts";
@@ -44,7 +49,7 @@ export * as ops from "./ops/mod.ts";
  */
 export async function openDevice(options: GpuOptions = {}): Promise<Device> {
   const backend = await openGpu(options);
-  if (backend) return new Device(backend);
+  if (backend) return deviceOn(backend);
   throw new DeviceError(
     "Cannot open a device: no WebGPU adapter was found, " +
       "a browser with WebGPU and a page served by https or from localhost are wanted",

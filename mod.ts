@@ -11,6 +11,7 @@ export { CheckpointError, DataError, DeviceError, ShapeError, UsageError } from 
 export type { DType, Shape, Type } from "./core/shape.ts";
 export type {
   Binding,
+  Epilogue,
   Operand,
   Ref,
   WasmCall,
@@ -44,20 +45,15 @@ export { full, input, pack, reshape, tensor, variable } from "./core/structure.t
 export { grad } from "./core/grad.ts";
 export { Random } from "./core/rng.ts";
 export {
-  type Backend,
   type BuildProgress,
   type CompileOptions,
   Device,
   type Elements,
-  type Executable,
   type KernelTime,
-  type Memory,
   Plan,
 } from "./core/device.ts";
-export type { Program, Schedule as PlanSchedule, Update } from "./core/plan/schedule.ts";
-export type { CopyStep, MacroStep, MapArg, MapStep, Place, Step } from "./core/plan/steps.ts";
-export type { Storage } from "./core/plan/storage.ts";
-export { type Block, type Lodging, Store } from "./core/store.ts";
+export type { Program, Update } from "./core/plan/program.ts";
+export { type Block, Store } from "./core/store.ts";
 export { chooseDevice, type Chosen, type DeviceChoice, openDevice } from "./open_device.ts";
 export * from "./models/mod.ts";
 export * from "./data/mod.ts";

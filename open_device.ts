@@ -1,5 +1,5 @@
 /** Opening a device: WebGPU where there is a GPU, WASM elsewhere. */
-import { Device } from "./core/device.ts";
+import { type Device, deviceOn } from "./core/device.ts";
 import { DeviceError } from "./core/errors.ts";
 import { openGpu } from "./gpu/backend.ts";
 
@@ -30,7 +30,7 @@ export async function chooseDevice(
     const gpu = await openGpu();
     if (gpu && (choice === "webgpu" || !gpu.isSoftware)) {
       return {
-        device: new Device(gpu),
+        device: deviceOn(gpu),
         reason: choice === "webgpu" ? "asked for" : "a GPU is there",
       };
     }
@@ -52,7 +52,7 @@ export async function chooseDevice(
 // Imported on demand: a program that only wants WebGPU need not load the module.
 async function openCpu(options: { readonly threads?: number }): Promise<Device> {
   const { openWasm } = await import("./wasm/backend.ts");
-  return new Device(openWasm(options));
+  return deviceOn(openWasm(options));
 }
 
 /**

@@ -47,6 +47,8 @@ export interface Command<O extends OptionTable, P extends OptionTable> {
   readonly examples: readonly Example[];
   /** Permissions it needs, as Deno's flags: `["--allow-read", "--allow-write=runs"]`. */
   readonly permissions: readonly string[];
+  /** Permissions that some of its options need beside, such as a download; its task has them. */
+  readonly optionalPermissions?: readonly string[];
   /** Its options. */
   readonly options: O;
   /** Its positional arguments, in order; only the last may be a `rest`. */
@@ -54,6 +56,9 @@ export interface Command<O extends OptionTable, P extends OptionTable> {
   /** Does the work; the code it returns ends the process, nothing returned is 0. */
   run(input: Input<O, P>, context: Context): Promise<ExitCode | void>;
 }
+
+/** Permissions that every task gives beside its command's: to know a terminal that takes no colours. */
+export const commonPermissions: readonly string[] = ["--allow-env=TERM"];
 
 /** Any command, whatever its options. */
 export type AnyCommand = Command<OptionTable, OptionTable>;

@@ -9,12 +9,12 @@ import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
-import { findModel, modelOptions } from "./model_options.ts";
+import { findModel, modelOptions, modelPermissions } from "./model_options.ts";
 import { openNamedDataset } from "./open_dataset.ts";
 import { group, integer } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
-import { dataOptions, standardDataset } from "./training_options.ts";
+import { dataOptions, dataPermissions, standardDataset } from "./training_options.ts";
 
 /** The command. */
 export const command = defineCommand({
@@ -28,6 +28,7 @@ export const command = defineCommand({
     },
   ],
   permissions: ["--allow-read"],
+  optionalPermissions: [...modelPermissions, ...dataPermissions],
   positionals: {},
   options: {
     ...modelOptions,

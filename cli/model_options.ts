@@ -66,6 +66,18 @@ export const modelOptions = group("Model", {
   }),
 });
 
+/** What {@link modelOptions} may need: to fetch weights into their folder. */
+export const modelPermissions: readonly string[] = [
+  "--allow-write=weights",
+  `--allow-net=${publishers().join(",")}`,
+];
+
+/** Hosts of published weights. */
+function publishers(): string[] {
+  const addresses = names(models).flatMap((name) => models[name].published ?? []);
+  return [...new Set(addresses.map((address) => new URL(address).host))];
+}
+
 /** Values of {@link modelOptions}. */
 export type ModelOptionValues = Values<typeof modelOptions>;
 

@@ -5,7 +5,7 @@ import { type Guess, Predictor } from "../train/predictor.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { formatPercent } from "./format.ts";
-import { findModel, modelOptions } from "./model_options.ts";
+import { findModel, modelOptions, modelPermissions } from "./model_options.ts";
 import { group, integer, path, rest } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
@@ -36,6 +36,7 @@ export const command = defineCommand({
     },
   ],
   permissions: ["--allow-read"],
+  optionalPermissions: modelPermissions,
   positionals: {
     images: rest(path({ help: "PNG, JPEG, WebP, GIF or BMP files", valueName: "IMAGE" }), {
       min: 1,

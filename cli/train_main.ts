@@ -17,7 +17,7 @@ import { bytes, flag, group, integer, path } from "./options.ts";
 import { askToWrite } from "./permission.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
 import { TrainingReport } from "./train_report.ts";
-import { dataOptions, recipeOptions } from "./training_options.ts";
+import { dataOptions, dataPermissions, recipeOptions } from "./training_options.ts";
 import { version } from "./identity.ts";
 
 /** The command. */
@@ -28,12 +28,13 @@ export const command = defineCommand({
     { words: [], note: "the tutorial's CNN on built-in images, under a minute" },
     {
       words: ["--dataset", "cifar10", "--data-dir", { path: "datasets/cifar10" }, "--download"],
-      more: ["--allow-write=datasets", "--allow-net=www.cs.toronto.edu"],
+      more: dataPermissions,
       note: "on CIFAR-10, as the tutorial does",
     },
     { words: ["--epochs", "3", "--optimizer", "adam", "--lr", "0.001"], note: "another recipe" },
   ],
   permissions: ["--allow-read", "--allow-write=runs"],
+  optionalPermissions: dataPermissions,
   positionals: {},
   options: {
     ...dataOptions,

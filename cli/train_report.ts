@@ -74,13 +74,13 @@ export class TrainingReport {
   /** When everything is built. */
   planned(trainer: Trainer, folder: string): void {
     const { err } = this.context, { weights } = trainer.options;
-    const { step } = trainer, { schedule } = step.plan;
+    const { step } = trainer, { plannedBytes, unsharedBytes } = step.plan;
     const held = step.plan.bytes +
       weights.stores.concat(step.moments).reduce((n, s) => n + s.bytes, 0);
     err.line(`model   ${formatCount(weights.size)} parameters`);
     err.line(
-      `memory  ${formatBytes(held)} for a step: values ${formatBytes(schedule.plannedBytes)}, ` +
-        `${formatBytes(schedule.unsharedBytes)} if none were shared`,
+      `memory  ${formatBytes(held)} for a step: values ${formatBytes(plannedBytes)}, ` +
+        `${formatBytes(unsharedBytes)} if none were shared`,
     );
     if (step.microBatch < step.batchSize) err.line(cutNote(step));
     err.line(`run     ${printable(this.context.lines.path(folder))}`);

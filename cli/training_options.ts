@@ -1,4 +1,5 @@
 /** The options of `train`: what to train on what, and how. */
+import { cifar10Archive } from "../data/cifar10_archive.ts";
 import { datasets } from "../data/datasets.ts";
 import { isModelName, models } from "../models/models.ts";
 import { preparationAt, type Recipe } from "../train/recipes.ts";
@@ -19,6 +20,12 @@ export const dataOptions = group("Data", {
   dataDir: path({ help: "folder with the data set's files", valueName: "DIR" }),
   download: flag({ help: "fetch the files into the folder when they are missing" }),
 });
+
+/** What {@link dataOptions} may need: to fetch a data set into a folder. */
+export const dataPermissions: readonly string[] = [
+  "--allow-write=datasets",
+  `--allow-net=${new URL(cifar10Archive.url).host}`,
+];
 
 /** What {@link dataOptions} means by no data set. */
 export const standardDataset = "fashion-mini";

@@ -1,4 +1,5 @@
 /** What a backend is: memory, and kernels over it. `gpu` and `wasm` implement it. */
+import type { Elements } from "./elements.ts";
 import type { Step } from "./plan/steps.ts";
 
 /** Device memory, known to its backend only. */
@@ -7,15 +8,9 @@ export interface Memory {
   readonly bytes: number;
 }
 
-/** Elements on the host. */
-export type Elements =
-  | Float32Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>;
-
 /** How long one kernel takes. */
 export interface KernelTime {
-  /** As in {@link Executable.kernels}. */
+  /** The kernel and its layer, such as `conv2d for conv2d at layer1.0.conv1`. */
   readonly label: string;
   /** Shortest of several runs, in milliseconds. */
   readonly ms: number;
@@ -71,7 +66,7 @@ export interface Backend {
   /**
    * Makes the kernels of a plan.
    *
-   * @param buffers what the numbers in {@link Place} stand for
+   * @param buffers what the numbers in a `BufferRange` stand for
    * @throws {DeviceError} when a kernel exceeds a limit or does not compile
    */
   build(

@@ -1,22 +1,19 @@
 /** A device computes: it compiles programs to plans, owns memory, and reads values back. */
-import type { Backend, BuildProgress, Elements } from "./backend.ts";
+import type { Backend, BuildProgress, Memory } from "./backend.ts";
+import type { Elements } from "./elements.ts";
 import { DeviceError } from "./errors.ts";
 import type { LeafAttrs, Tensor } from "./graph.ts";
-import { Plan } from "./plan/plan.ts";
-import { type Program, schedule } from "./plan/schedule.ts";
-import type { Locate } from "./plan/storage.ts";
+import type { BufferRange } from "./plan/buffer_range.ts";
+import type { Locate } from "./plan/buffers.ts";
+import { buildPlan, type Plan } from "./plan/plan.ts";
+import type { Program } from "./plan/program.ts";
+import { schedule } from "./plan/schedule.ts";
 import { elementBytes, sizeOf } from "./shape.ts";
 import type { Store } from "./store.ts";
 
-export type {
-  Backend,
-  BuildProgress,
-  Elements,
-  Executable,
-  KernelTime,
-  Memory,
-} from "./backend.ts";
-export { checkElements, Plan, viewAs } from "./plan/plan.ts";
+export type { BuildProgress, KernelTime } from "./backend.ts";
+export type { Elements } from "./elements.ts";
+export { Plan } from "./plan/plan.ts";
 
 /** Options of {@link Device.compile}. */
 export interface CompileOptions {
@@ -30,26 +27,46 @@ export interface CompileOptions {
   readonly onProgress?: BuildProgress;
 }
 
+/** Where the variables of a store lie. */
+type VariableRanges = ReadonlyMap<LeafAttrs, BufferRange<Memory>>;
+
+// What follows reaches into a device. It is for stores, openers and tests: no part of the surface.
+/** A device over a backend; it closes the backend when it is disposed. */
+export let deviceOn: (backend: Backend) => Device;
+/** The backend of a device. */
+export let backendOf: (device: Device) => Backend;
+/** Lets plans of a device find the variables of a store. */
+export let register: (device: Device, store: Store, ranges: VariableRanges) => void;
+
 /** A place to compute. Opened by `openDevice`; owns its memory until disposed. */
 export class Device implements Disposable {
+  readonly #backend: Backend;
+  readonly #stores = new WeakMap<Store, VariableRanges>();
   #closed = false;
 
-  /** Wraps a backend; `openDevice` does this. */
-  constructor(readonly backend: Backend) {}
+  static {
+    deviceOn = (backend) => new Device(backend);
+    backendOf = (device) => device.#backend;
+    register = (device, store, ranges) => device.#stores.set(store, ranges);
+  }
+
+  private constructor(backend: Backend) {
+    this.#backend = backend;
+  }
 
   /** `webgpu` or `wasm`. */
   get kind(): "webgpu" | "wasm" {
-    return this.backend.kind;
+    return this.#backend.kind;
   }
 
   /** The adapter or module in words. */
   get name(): string {
-    return this.backend.name;
+    return this.#backend.name;
   }
 
   /** Bytes of device memory in use by stores and plans. */
   get liveBytes(): number {
-    return this.backend.liveBytes;
+    return this.#backend.liveBytes;
   }
 
   /**
@@ -64,7 +81,7 @@ export class Device implements Disposable {
     for (const store of stores) checkStore(store, this, "compile");
     const locate = (leaf: LeafAttrs) => {
       for (const store of stores) {
-        const found = store.locate(leaf);
+        const found = this.#stores.get(store)?.get(leaf);
         if (found) return found;
       }
       return undefined;
@@ -72,8 +89,8 @@ export class Device implements Disposable {
     const debug = options.debug ?? false;
     const planned = schedule(program, {
       locate,
-      maxBuffers: this.backend.maxBuffers,
-      epilogues: this.backend.takesEpilogues,
+      maxBuffers: this.#backend.maxBuffers,
+      epilogues: this.#backend.takesEpilogues,
       fuse: options.fuse ?? !debug,
       reuse: !debug,
     });
@@ -82,7 +99,8 @@ export class Device implements Disposable {
       for (const store of stores) checkStore(store, this, action);
     };
     const { outputs } = program, { onProgress } = options;
-    return await Plan.build(this.backend, planned, outputs, checkAlive, onProgress);
+    const parts = { backend: this.#backend, schedule: planned, outputs, checkAlive };
+    return await buildPlan(parts, onProgress);
   }
 
   /**
@@ -93,11 +111,11 @@ export class Device implements Disposable {
     // Every variable gets memory of its own: where it lies changes nothing of what a plan holds.
     const locate: Locate = (leaf) => {
       const bytes = sizeOf(leaf.type.shape) * elementBytes;
-      return { memory: leaf, offset: 0, bytes };
+      return { buffer: { bytes }, offset: 0, bytes };
     };
-    const { maxBuffers, takesEpilogues: epilogues } = this.backend;
+    const { maxBuffers, takesEpilogues: epilogues } = this.#backend;
     const { buffers } = schedule(program, { locate, maxBuffers, epilogues });
-    return buffers.reduce((sum, b) => sum + (b.external ? 0 : b.bytes), 0);
+    return buffers.reduce((sum, b) => sum + (b.memory ? 0 : b.bytes), 0);
   }
 
   /**
@@ -117,7 +135,7 @@ export class Device implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.backend.close();
+    this.#backend.close();
   }
 
   /**

@@ -51,17 +51,17 @@ export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
-/** A wrong option, configuration or permission: the user can mend it at the command line. */
+/** A wrong option, configuration or permission: whoever gave it can mend it. */
 export class UsageError extends Error {
   /** Stands before the message in print; minifying does not change it. */
   override name = "UsageError";
-  /** What to type instead. */
+  /** What to give instead. */
   readonly hint?: string;
   /**
    * An error that the user can mend.
    *
    * @param message `Cannot ⟨action⟩: ⟨what is⟩, ⟨what is wanted⟩`
-   * @param options `hint` is what to type instead, `cause` what was caught
+   * @param options `hint` is what to give instead, `cause` what was caught
    */
   constructor(message: string, options: ErrorOptions & { hint?: string } = {}) {
     super(message, options);

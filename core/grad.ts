@@ -1,6 +1,14 @@
 /** Reverse-mode differentiation. Gradients are nodes of the same graph: nothing else to compile. */
 import { apply, arg, primitives } from "./expr.ts";
-import { ancestors, applyOne, asLeaf, type MapOp, type Node, type Tensor } from "./graph.ts";
+import {
+  ancestors,
+  applyOne,
+  asLeaf,
+  atLayer,
+  type MapOp,
+  type Node,
+  type Tensor,
+} from "./graph.ts";
 import { full } from "./structure.ts";
 import { sameShape, show, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
@@ -49,10 +57,12 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     if (!node.inputs.some((t) => needed.has(t.node))) continue;
     const dys = node.outputs.map((t) => grads.get(t));
     if (dys.every((dy) => dy === undefined)) continue;
-    if (!node.op.grad) {
+    const { op } = node;
+    if (!op.grad) {
       throw new ShapeError(`Cannot differentiate ${node.label}: it has no gradient`);
     }
-    for (const [k, dx] of node.op.grad(node, dys).entries()) {
+    const dxs = atLayer(node.path, () => op.grad!(node, dys));
+    for (const [k, dx] of dxs.entries()) {
       const x = node.inputs[k];
       if (dx && needed.has(x.node)) addGradient(grads, x, dx, node);
     }

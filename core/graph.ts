@@ -46,6 +46,11 @@ export interface MacroOp<A = unknown> extends OpBase<A> {
   wasm(node: Node<A>, epilogue?: Epilogue): WasmProgram;
   /** Offers epilogues on a CPU: pointwise operations that follow then cost no step of their own. */
   readonly takesEpilogue?: boolean;
+  /**
+   * Multiplications with additions of convolutions and matrix products: what papers count as the
+   * cost of a model. Absent for anything else.
+   */
+  multiplyAdds?(node: Node<A>): number;
 }
 
 /** A value from outside: an input of the plan, a variable in a store, or a constant. */
@@ -73,14 +78,21 @@ export type Op<A = unknown> = MapOp<A> | MacroOp<A> | LeafOp<A> | ViewOp<A> | Pa
 
 let created = 0;
 
+/** Lets a node belong to a layer, unless a variable among its inputs says to which. */
+let assign: (node: Node, path: string) => void;
+
 /** An operation applied to tensors. */
 export class Node<A = unknown> {
   /** Position in order of creation; the schedule follows it where dependencies leave a choice. */
   readonly id: number = created++;
   /** One tensor per result of the operation. */
   readonly outputs: readonly Tensor[];
-  /** Path of the layer this belongs to, such as `layer2.0.conv1`, or empty. */
-  readonly path: string;
+  readonly #ownPath: string;
+  #path: string;
+
+  static {
+    assign = (node, path) => node.#path = node.#ownPath || path;
+  }
 
   /**
    * Applies an operation; {@link applyOp} and {@link applyOne} do this.
@@ -91,9 +103,19 @@ export class Node<A = unknown> {
    * @throws {ShapeError} when the inputs do not fit the operation
    */
   constructor(readonly op: Op<A>, readonly inputs: readonly Tensor[], readonly attrs: A) {
-    this.path = layerPath(inputs);
-    const types = op.infer(inputs, attrs, this.path ? ` at ${this.path}` : "");
+    this.#ownPath = layerPath(inputs);
+    this.#path = this.#ownPath || pathBefore(op, inputs);
+    const types = op.infer(inputs, attrs, this.#path ? ` at ${this.#path}` : "");
     this.outputs = types.map((type, index) => new Tensor(this, index, type));
+  }
+
+  /**
+   * Path of the layer this belongs to, such as `layer2.0.conv1`, or empty: that of its first
+   * variable; what is pointwise belongs to the layer whose result it changes, a gradient to that of
+   * what it is the gradient of.
+   */
+  get path(): string {
+    return this.#path;
   }
 
   /** `conv2d at layer2.0.conv1`, for plans and messages. */
@@ -173,7 +195,7 @@ export function asLeaf(tensor: Tensor): LeafAttrs | undefined {
   return tensor.node.op.kind === "leaf" ? tensor.node.attrs as LeafAttrs : undefined;
 }
 
-/** The layer a node belongs to: that of its first variable, by the path before the last dot. */
+/** The layer of a node's first variable, by the path before the last dot. */
 function layerPath(inputs: readonly Tensor[]): string {
   for (const input of inputs) {
     const leaf = asLeaf(input);
@@ -182,6 +204,31 @@ function layerPath(inputs: readonly Tensor[]): string {
     }
   }
   return "";
+}
+
+/** Pointwise operations melt into what they follow, or would. */
+function pathBefore({ kind }: Op, inputs: readonly Tensor[]): string {
+  if (kind !== "map" && kind !== "view") return "";
+  return inputs.find((t) => t.node.path)?.node.path ?? "";
+}
+
+/**
+ * What `make` yields, with all nodes that were made for it belonging to one layer, but for those
+ * whose variables name another.
+ *
+ * @param path of the layer; an empty one changes nothing
+ */
+export function atLayer<T extends readonly (Tensor | null)[]>(path: string, make: () => T): T {
+  const first = created, results = make();
+  if (path === "") return results;
+  const seen = new Set<Node>(), pending = results.flatMap((t) => t?.node ?? []);
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    if (node.id < first || seen.has(node)) continue;
+    seen.add(node);
+    assign(node, path);
+    for (const input of node.inputs) pending.push(input.node);
+  }
+  return results;
 }
 
 /** Nodes below `roots`, each once, inputs before users, in order of creation. */

@@ -62,6 +62,35 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** An iteration space, and the strides with which several tensors are walked over it. */
+export interface MergedAxes {
+  /** Sizes of the axes; at least one. */
+  readonly dims: readonly number[];
+  /** For each tensor, elements to skip for a step along each axis. */
+  readonly strides: readonly (readonly number[])[];
+}
+
+/** Drops axes of size 1 and merges neighbours that every tensor walks as one: less to index by. */
+export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[]): MergedAxes {
+  const dims: number[] = [], merged: number[][] = strides.map(() => []);
+  for (const [axis, size] of shape.entries()) {
+    if (size === 1) continue;
+    const last = dims.length - 1;
+    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * size);
+    if (joins) dims[last] *= size;
+    else dims.push(size);
+    for (const [k, s] of strides.entries()) {
+      if (joins) merged[k][last] = s[axis];
+      else merged[k].push(s[axis]);
+    }
+  }
+  if (dims.length === 0) {
+    dims.push(1);
+    for (const s of merged) s.push(0);
+  }
+  return { dims, strides: merged };
+}
+
 /**
  * NumPy's broadcasting: axes are aligned at the end; sizes must agree or be 1.
  *

@@ -2,10 +2,12 @@
  * A store owns variables: weights, moments, running statistics. They lie side by side in a few flat
  * blocks, so that an optimiser is one kernel per block instead of one per tensor.
  */
-import type { Device, Elements, Memory } from "./device.ts";
-import { checkElements, viewAs } from "./device.ts";
-import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
+import type { Memory } from "./backend.ts";
+import { backendOf, type Device, register } from "./device.ts";
+import { checkElements, type Elements, viewAs } from "./elements.ts";
 import { DeviceError, ShapeError } from "./errors.ts";
+import { asLeaf, type LeafAttrs, type Tensor } from "./graph.ts";
+import type { BufferRange } from "./plan/buffer_range.ts";
 import { elementBytes, sizeOf } from "./shape.ts";
 import { alignBlock, variable } from "./structure.ts";
 
@@ -21,23 +23,13 @@ export interface Block {
   readonly size: number;
 }
 
-/** Where a variable lies on the device. */
-export interface Lodging {
-  /** Memory of the whole block, which its other variables share. */
-  readonly memory: Memory;
-  /** Where the variable starts in it, in bytes. */
-  readonly offset: number;
-  /** Bytes of the whole block. */
-  readonly bytes: number;
-}
-
 /** Variables in device memory. Owned by the caller: dispose it when the last plan is done. */
 export class Store implements Disposable {
   /** The flat blocks; their variables follow each other in the order they were given in. */
   readonly blocks: readonly Block[];
   /** Where it lies. */
   readonly device: Device;
-  readonly #lodgings = new Map<LeafAttrs, Lodging>();
+  readonly #ranges = new Map<LeafAttrs, BufferRange<Memory>>();
   readonly #memories: Memory[] = [];
   #closed = false;
 
@@ -56,7 +48,7 @@ export class Store implements Disposable {
   ) {
     device.checkOpen("make a store");
     this.device = device;
-    const limit = Math.min(options.maxBlockBytes ?? Infinity, device.backend.maxBufferBytes);
+    const limit = Math.min(options.maxBlockBytes ?? Infinity, backendOf(device).maxBufferBytes);
     this.blocks = layOutBlocks(
       variables,
       Math.floor(limit / elementBytes),
@@ -65,6 +57,7 @@ export class Store implements Disposable {
     for (const v of variables) checkFits(v, device);
     try {
       this.#allocate();
+      register(device, this, this.#ranges);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -73,10 +66,10 @@ export class Store implements Disposable {
 
   #allocate(): void {
     for (const { whole, size, variables, offsets } of this.blocks) {
-      const memory = this.device.backend.allocate(size * elementBytes, asLeaf(whole)!.label);
+      const memory = backendOf(this.device).allocate(size * elementBytes, asLeaf(whole)!.label);
       this.#memories.push(memory);
-      this.#lodge(whole, memory, 0);
-      for (const [k, v] of variables.entries()) this.#lodge(v, memory, offsets[k]);
+      this.#put(whole, memory, 0);
+      for (const [k, v] of variables.entries()) this.#put(v, memory, offsets[k]);
     }
   }
 
@@ -85,13 +78,9 @@ export class Store implements Disposable {
     return this.#closed;
   }
 
-  #lodge(t: Tensor, memory: Memory, offset: number): void {
-    this.#lodgings.set(asLeaf(t)!, { memory, offset: offset * elementBytes, bytes: memory.bytes });
-  }
-
-  /** Where a variable lies, or undefined if it is not in this store. For the planner. */
-  locate(leaf: LeafAttrs): Lodging | undefined {
-    return this.#lodgings.get(leaf);
+  #put(t: Tensor, buffer: Memory, offset: number): void {
+    const bytes = sizeOf(t.shape) * elementBytes;
+    this.#ranges.set(asLeaf(t)!, { buffer, offset: offset * elementBytes, bytes });
   }
 
   /**
@@ -103,9 +92,9 @@ export class Store implements Disposable {
    * @throws {DeviceError} when the store was closed
    */
   write(variable: Tensor, data: Elements): void {
-    const { memory, offset } = this.#find(variable, "write");
+    const { buffer, offset } = this.#find(variable, "write");
     checkElements(data, variable, `write ${asLeaf(variable)!.label}: it was given`);
-    this.device.backend.write(memory, offset, data);
+    backendOf(this.device).write(buffer, offset, data);
   }
 
   /**
@@ -115,13 +104,12 @@ export class Store implements Disposable {
    * @throws {DeviceError} when the store was closed, or the device was lost
    */
   async read(variable: Tensor): Promise<Elements> {
-    const { memory, offset } = this.#find(variable, "read");
-    const bytes = sizeOf(variable.shape) * elementBytes;
-    return viewAs(variable.dtype, await this.device.backend.read(memory, offset, bytes));
+    const { buffer, offset, bytes } = this.#find(variable, "read");
+    return viewAs(variable.dtype, await backendOf(this.device).read(buffer, offset, bytes));
   }
 
-  #find(variable: Tensor, action: string): Lodging {
-    const leaf = asLeaf(variable), found = leaf && this.#lodgings.get(leaf);
+  #find(variable: Tensor, action: string): BufferRange<Memory> {
+    const leaf = asLeaf(variable), found = leaf && this.#ranges.get(leaf);
     if (this.#closed) {
       throw new DeviceError(`Cannot ${action} ${leaf?.label}: the store was closed`);
     }
@@ -148,12 +136,13 @@ export class Store implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const memory of this.#memories) this.device.backend.free(memory);
+    for (const memory of this.#memories) backendOf(this.device).free(memory);
   }
 }
 
-function checkFits(variable: Tensor, { backend }: Device): void {
+function checkFits(variable: Tensor, device: Device): void {
   const bytes = sizeOf(variable.shape) * elementBytes;
+  const backend = backendOf(device);
   if (bytes <= backend.maxBufferBytes) return;
   throw new DeviceError(
     `Cannot store ${asLeaf(variable)!.label}: it needs ${bytes} bytes in one buffer, ` +

@@ -1,5 +1,5 @@
 /** Where examples come from, and the batches made of them: what a task of any kind is fed. */
-import type { Elements } from "../core/backend.ts";
+import type { Elements } from "../core/elements.ts";
 import { ShapeError, UsageError } from "../core/errors.ts";
 import { Random } from "../core/rng.ts";
 

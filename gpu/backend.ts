@@ -1,5 +1,6 @@
 /** The WebGPU backend: `core`'s plans on `navigator.gpu`, in Deno and in browsers alike. */
-import type { Backend, BuildProgress, Elements, Executable, Memory } from "../core/device.ts";
+import type { Backend, BuildProgress, Executable, Memory } from "../core/backend.ts";
+import type { Elements } from "../core/elements.ts";
 import type { Step } from "../core/plan/steps.ts";
 import { type GpuOptions, openAdapter, type OpenedAdapter } from "./adapter.ts";
 import { buildExecutable } from "./executable.ts";

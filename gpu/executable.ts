@@ -1,5 +1,5 @@
 /** Steps made ready: kernels compiled, memory bound. A run encodes one pass and submits it. */
-import type { BuildProgress, Executable, Memory } from "../core/device.ts";
+import type { BuildProgress, Executable, Memory } from "../core/backend.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Step } from "../core/plan/steps.ts";
 import { describeError, type Faults } from "./faults.ts";
@@ -98,9 +98,9 @@ async function bind(
     const group = device.createBindGroup({
       label: kernel.label,
       layout: pipelines.layoutOf(kernel),
-      entries: kernel.bindings.map(({ place }, binding) => ({
+      entries: kernel.bindings.map(({ range }, binding) => ({
         binding,
-        resource: { buffer: buffers[place.buffer], offset: place.offset, size: place.bytes },
+        resource: { buffer: buffers[range.buffer], offset: range.offset, size: range.bytes },
       })),
     });
     scopes.push(device.popErrorScope());

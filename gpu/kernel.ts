@@ -2,7 +2,7 @@
  * A kernel: complete WGSL, the memory it binds, and how many workgroups run it. Not yet compiled.
  */
 import { DeviceError } from "../core/errors.ts";
-import type { Place } from "../core/plan/steps.ts";
+import { type BufferRange, overlaps } from "../core/plan/buffer_range.ts";
 import { elementBytes } from "../core/shape.ts";
 
 /** A storage variable of WGSL and the memory it stands for. */
@@ -12,7 +12,7 @@ export interface StorageVariable {
   /** Element type of the array, such as `f32` or `vec4f`. */
   readonly type: string;
   /** Which bytes of which of the plan's buffers. */
-  readonly place: Place;
+  readonly range: BufferRange;
   /** What the code does with it. */
   readonly access: "read" | "read_write";
 }
@@ -45,12 +45,12 @@ export function makeKernel(
   groups: readonly [number, number, number],
 ): Kernel {
   const written = new Set<number>();
-  for (const { place, access } of variables) {
-    if (access === "read_write") written.add(place.buffer);
+  for (const { range, access } of variables) {
+    if (access === "read_write") written.add(range.buffer);
   }
   const bindings = variables.map((v): StorageVariable => ({
     ...v,
-    access: written.has(v.place.buffer) ? "read_write" : "read",
+    access: written.has(v.range.buffer) ? "read_write" : "read",
   }));
   const declared = bindings.map(({ name, type, access }, k) =>
     `@group(0) @binding(${k}) var<storage, ${access}> ${name}: array<${type}>;`
@@ -79,20 +79,20 @@ export function checkKernel(kernel: Kernel, maxBuffers: number): void {
   if (bindings.length > maxBuffers) {
     refuse(`it binds ${bindings.length} buffers, ${maxBuffers} are allowed`);
   }
-  for (const [k, { name, type, place, access }] of bindings.entries()) {
-    if (place.offset % offsetAlignment !== 0) {
+  for (const [k, { name, type, range, access }] of bindings.entries()) {
+    if (range.offset % offsetAlignment !== 0) {
       refuse(
-        `binding ${k} starts at byte ${place.offset}, a multiple of ${offsetAlignment} is wanted`,
+        `binding ${k} starts at byte ${range.offset}, a multiple of ${offsetAlignment} is wanted`,
       );
     }
     const stride = elementStride(type);
-    if (place.bytes % stride !== 0) { // a last element in part would be out of bounds, silently
+    if (range.bytes % stride !== 0) { // a last element in part would be out of bounds, silently
       refuse(
-        `binding ${k}, ${name}, is ${place.bytes} bytes of ${type}, ` +
+        `binding ${k}, ${name}, is ${range.bytes} bytes of ${type}, ` +
           `a multiple of ${stride} is wanted`,
       );
     }
-    const other = bindings.findIndex((b, j) => j < k && overlaps(b.place, place));
+    const other = bindings.findIndex((b, j) => j < k && overlaps(b.range, range));
     if (other >= 0 && (access === "read_write" || bindings[other].access === "read_write")) {
       refuse(`bindings ${other} and ${k} share bytes that are written, separate ranges are wanted`);
     }
@@ -104,6 +104,3 @@ function elementStride(type: string): number {
   const lanes = /^vec([234])/.exec(type)?.[1];
   return lanes === undefined ? elementBytes : lanes === "2" ? 2 * elementBytes : 4 * elementBytes;
 }
-
-const overlaps = (a: Place, b: Place): boolean =>
-  a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;

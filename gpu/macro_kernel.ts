@@ -1,7 +1,8 @@
 /** Kernels of macro operations: the operation brings the WGSL, here it meets its memory. */
 import { DeviceError } from "../core/errors.ts";
 import type { Binding, Ref } from "../core/kernel.ts";
-import type { MacroStep, Place } from "../core/plan/steps.ts";
+import type { BufferRange } from "../core/plan/buffer_range.ts";
+import type { MacroStep } from "../core/plan/steps.ts";
 import { type Kernel, makeKernel, type StorageVariable } from "./kernel.ts";
 
 /** A macro operation, lowered. */
@@ -25,32 +26,32 @@ export function macroKernels(step: MacroStep, firstScratch: number): MacroKernel
     const label = `${pass.label}${path}`;
     const variables = pass.bindings.map((binding): StorageVariable => ({
       ...nameAndType(binding),
-      place: placeOf(binding.ref, step, scratch, firstScratch, label),
+      range: rangeOf(binding.ref, step, scratch, firstScratch, label),
     }));
     return makeKernel(label, variables, pass.code, pass.groups);
   });
   return { kernels, scratch };
 }
 
-const nameAndType = ({ name, type, access }: Binding): Omit<StorageVariable, "place"> => ({
+const nameAndType = ({ name, type, access }: Binding): Omit<StorageVariable, "range"> => ({
   name,
   type,
   access,
 });
 
-function placeOf(
+function rangeOf(
   ref: Ref,
   step: MacroStep,
   scratch: readonly number[],
   firstScratch: number,
   label: string,
-): Place {
-  const scratchPlaces = scratch.map((bytes, k) => ({ buffer: firstScratch + k, offset: 0, bytes }));
-  const places = { input: step.inputs, output: step.outputs, scratch: scratchPlaces }[ref.of];
-  const place = places[ref.index];
-  if (place) return place;
+): BufferRange {
+  const scratchRanges = scratch.map((bytes, k) => ({ buffer: firstScratch + k, offset: 0, bytes }));
+  const ranges = { input: step.inputs, output: step.outputs, scratch: scratchRanges }[ref.of];
+  const range = ranges[ref.index];
+  if (range) return range;
   throw new DeviceError(
-    `Cannot build ${label}: it binds ${ref.of} ${ref.index}, the operation has ${places.length} ` +
+    `Cannot build ${label}: it binds ${ref.of} ${ref.index}, the operation has ${ranges.length} ` +
       "(a bug of Fovea, please report it)",
   );
 }

@@ -4,7 +4,8 @@
  */
 import { arg } from "../core/expr.ts";
 import { perElement } from "../core/kernel.ts";
-import type { CopyStep, MapArg, MapStep, Place } from "../core/plan/steps.ts";
+import type { BufferRange } from "../core/plan/buffer_range.ts";
+import type { CopyStep, MapArg, MapStep } from "../core/plan/steps.ts";
 import { type DType, elementBytes } from "../core/shape.ts";
 import { type Kernel, makeKernel } from "./kernel.ts";
 import { type ElementFunction, elementFunction } from "./map_expr.ts";
@@ -20,7 +21,7 @@ interface Walk {
 /** A range of memory that arguments, results or both share. */
 interface Shared {
   readonly name: string;
-  readonly place: Place;
+  readonly range: BufferRange;
   readonly dtypes: Set<DType>;
   /** Bound as `vec4`. */
   readonly isWide: boolean;
@@ -33,18 +34,18 @@ export function mapKernel(step: MapStep): Kernel {
   const walk = walkQuads(step, element.args) ?? { width: 1, dims: step.dims, size: step.size };
   const memory = new Bindings();
   for (const k of element.args) {
-    const { place, dtype, strides } = step.args[k];
-    memory.bind(place, dtype, walk.width === 4 && strides.at(-1) === 1);
+    const { range, dtype, strides } = step.args[k];
+    memory.bind(range, dtype, walk.width === 4 && strides.at(-1) === 1);
   }
-  for (const [k, { place }] of step.outputs.entries()) {
-    memory.bind(place, element.types[k], walk.width === 4).isWritten = true;
+  for (const [k, { range }] of step.outputs.entries()) {
+    memory.bind(range, element.types[k], walk.width === 4).isWritten = true;
   }
   const { head, groups } = perElement(walk.size);
   const code = [element.code, "", head, ...body(step, element, walk, memory), "}"].join("\n");
   const variables = memory.all.map((m) => ({
     name: m.name,
     type: wgslType(typeOf(m), m.isWide),
-    place: m.place,
+    range: m.range,
     access: m.isWritten ? "read_write" as const : "read" as const,
   }));
   return makeKernel(step.label, variables, code, groups);
@@ -61,8 +62,8 @@ export function copyKernel({ label, from, to }: CopyStep): Kernel {
     label,
     dims: [size],
     size,
-    args: [{ place: from, dtype: "u32", strides: [1] }],
-    outputs: [{ place: to, expr: arg(0) }],
+    args: [{ range: from, dtype: "u32", strides: [1] }],
+    outputs: [{ range: to, expr: arg(0) }],
   });
 }
 
@@ -76,14 +77,14 @@ function walkQuads(step: MapStep, used: readonly number[]): Walk | undefined {
   const args = used.map((k) => step.args[k]);
   const fits = args.every(({ strides }) => strides[last] === 0 || quadStrides(strides));
   // What is bound once is bound in one width.
-  const narrow = new Set(args.filter((a) => a.strides[last] === 0).map((a) => placeKey(a.place)));
+  const narrow = new Set(args.filter((a) => a.strides[last] === 0).map((a) => rangeKey(a.range)));
   const wide = [...args.filter((a) => a.strides[last] !== 0), ...step.outputs];
-  if (!fits || wide.some((a) => narrow.has(placeKey(a.place)))) return undefined;
+  if (!fits || wide.some((a) => narrow.has(rangeKey(a.range)))) return undefined;
   const dims = step.dims.with(last, step.dims[last] / 4);
   return { width: 4, dims, size: step.size / 4 };
 }
 
-const placeKey = ({ buffer, offset, bytes }: Place): string => `${buffer}:${offset}:${bytes}`;
+const rangeKey = ({ buffer, offset, bytes }: BufferRange): string => `${buffer}:${offset}:${bytes}`;
 
 /** Strides in `vec4`s, where an argument lies in whole ones. */
 function quadStrides(strides: readonly number[]): readonly number[] | undefined {
@@ -92,26 +93,26 @@ function quadStrides(strides: readonly number[]): readonly number[] | undefined 
   return [...outer.map((s) => s / 4), 1];
 }
 
-/** One binding per place, also when it is read by several arguments and written too. */
+/** One binding per range, also when it is read by several arguments and written too. */
 class Bindings {
-  readonly #byPlace = new Map<string, Shared>();
+  readonly #byRange = new Map<string, Shared>();
 
   get all(): readonly Shared[] {
-    return [...this.#byPlace.values()];
+    return [...this.#byRange.values()];
   }
 
-  bind(place: Place, dtype: DType, isWide: boolean): Shared {
-    const key = placeKey(place), known = this.#byPlace.get(key);
+  bind(range: BufferRange, dtype: DType, isWide: boolean): Shared {
+    const key = rangeKey(range), known = this.#byRange.get(key);
     known?.dtypes.add(dtype);
     if (known) return known;
-    const name = `b${this.#byPlace.size}`;
-    const made: Shared = { name, place, dtypes: new Set([dtype]), isWide, isWritten: false };
-    this.#byPlace.set(key, made);
+    const name = `b${this.#byRange.size}`;
+    const made: Shared = { name, range, dtypes: new Set([dtype]), isWide, isWritten: false };
+    this.#byRange.set(key, made);
     return made;
   }
 
-  at(place: Place): Shared {
-    return this.#byPlace.get(placeKey(place))!;
+  at(range: BufferRange): Shared {
+    return this.#byRange.get(rangeKey(range))!;
   }
 }
 
@@ -130,12 +131,12 @@ function body(step: MapStep, element: ElementFunction, walk: Walk, memory: Bindi
   const lanes = walk.width === 4 ? ["x", "y", "z", "w"] : [""];
   const calls = lanes.map((lane, n) => {
     const values = element.args.map((k) =>
-      lane && memory.at(step.args[k].place).isWide ? `x${k}.${lane}` : `x${k}`
+      lane && memory.at(step.args[k].range).isWide ? `x${k}.${lane}` : `x${k}`
     );
     return `  let e${n} = element(${values.join(", ")});`;
   });
-  for (const [k, { place }] of step.outputs.entries()) {
-    const shared = memory.at(place), type = element.types[k], stored = typeOf(shared);
+  for (const [k, { range }] of step.outputs.entries()) {
+    const shared = memory.at(range), type = element.types[k], stored = typeOf(shared);
     const field = element.types.length === 1 ? "" : `.r${k}`;
     const values = lanes.map((_, n) => `e${n}${field}`);
     const value = shared.isWide ? `${vectors[type]}(${values.join(", ")})` : values[0];
@@ -146,7 +147,7 @@ function body(step: MapStep, element: ElementFunction, walk: Walk, memory: Bindi
 }
 
 function load(arg: MapArg, memory: Bindings, index: IndexPrinter): string {
-  const shared = memory.at(arg.place);
+  const shared = memory.at(arg.range);
   const strides = shared.isWide ? quadStrides(arg.strides)! : arg.strides;
   const value = `${shared.name}[${index.index(strides)}]`;
   return cast(value, typeOf(shared), arg.dtype, shared.isWide);

@@ -1,6 +1,6 @@
 /** Device memory: every block is one GPU buffer, counted while it lives. */
 import { DeviceError } from "../core/errors.ts";
-import type { Memory } from "../core/device.ts";
+import type { Memory } from "../core/backend.ts";
 
 /** A storage buffer that can be bound, written and read. */
 export class GpuMemory implements Memory {

@@ -1,5 +1,5 @@
 /** Compiles kernels, each source once per device, one by one with progress in between. */
-import type { BuildProgress } from "../core/device.ts";
+import type { BuildProgress } from "../core/backend.ts";
 import { DeviceError } from "../core/errors.ts";
 import { describeError, type Faults, pause } from "./faults.ts";
 import type { Kernel } from "./kernel.ts";

@@ -93,18 +93,18 @@ export function serializeCheckpoint(
  * Reads a model file from its bytes: Fovea's own, or, with a model handed in, any file that
  * {@link readStateDict} reads.
  *
- * @param image all bytes of the file
+ * @param bytes all bytes of the file
  * @param file name for messages
  * @throws {DataError} when it is damaged
  * @throws {CheckpointError} when neither its metadata nor the options say which model it is for,
  *   what its classes are, or how pictures are prepared
  */
 export function decodeCheckpoint(
-  image: Uint8Array,
+  bytes: Uint8Array,
   file: string,
   options: DecodeCheckpointOptions = {},
 ): Checkpoint {
-  const content = renamed(readStateDict(image, file), options.rename, file);
+  const content = renamed(readStateDict(bytes, file), options.rename, file);
   const { model: own } = options, { metadata } = content;
   if (own !== undefined) {
     const entries = new Entries(file, isOurs(content) ? metadata : {});
@@ -135,16 +135,16 @@ export interface LoadModelOptions extends DecodeCheckpointOptions {
 /**
  * A model of your own with a file of any format, as `Predictor.create` and evaluation take it.
  *
- * @param image all bytes of the file
+ * @param bytes all bytes of the file
  * @throws {DataError} when it is damaged, or no file of tensors
  * @throws {CheckpointError} when the file is for another model, or nothing says how pictures are
  *   prepared
  */
 export function loadModel(
-  image: Uint8Array,
+  bytes: Uint8Array,
   { file = "checkpoint", ...options }: LoadModelOptions,
 ): Checkpoint {
-  return decodeCheckpoint(image, file, options);
+  return decodeCheckpoint(bytes, file, options);
 }
 
 /** True for a file that this library wrote: other files' metadata may mean anything. */

@@ -1,6 +1,6 @@
 /** What a model costs, counted from its graph. */
 import { ancestors, type Node } from "../core/graph.ts";
-import { type Shape, sizeOf } from "../core/shape.ts";
+import { sizeOf } from "../core/shape.ts";
 import { input } from "../core/structure.ts";
 import type { Model } from "./model.ts";
 import { asParameter, parametersOf } from "./parameter.ts";
@@ -19,15 +19,8 @@ export interface ModelDescription {
   readonly multiplyAdds: number;
 }
 
-/** Of one node; of a convolution each element of the result, or of what it spreads, takes a filter. */
-function multiplyAddsOf({ op, inputs, outputs }: Node): number {
-  const [x, w] = inputs, [y] = outputs, filter = (shape: Shape) => sizeOf(shape.slice(0, 3));
-  if (op.name === "conv2d") return sizeOf(y.shape) * filter(w.shape);
-  if (op.name === "convTranspose2d") return sizeOf(x.shape) * filter(w.shape);
-  // An element of the result [m,n] takes as many as a has in a row: its elements over m.
-  if (op.name === "matmul") return sizeOf(y.shape) * sizeOf(x.shape.slice(-2)) / y.shape.at(-2)!;
-  return 0;
-}
+const multiplyAddsOf = (node: Node): number =>
+  node.op.kind === "macro" ? node.op.multiplyAdds?.(node) ?? 0 : 0;
 
 /**
  * Counts a model's elements and what it computes for one picture in evaluation. Nothing is run.

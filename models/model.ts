@@ -54,7 +54,7 @@ export interface Classifier extends Model {
 
 /** An architecture by name. */
 export interface ModelEntry {
-  /** One line for `--help`. */
+  /** One line that says what it is. */
   readonly summary: string;
   /** What its pictures go through where nothing else is said. */
   readonly preparation: Preparation;

@@ -1,7 +1,14 @@
 /** Batch normalisation over all axes but the last: training, its gradient, and inference. */
 import { ShapeError } from "../core/errors.ts";
 import { apply, arg, type Expr, primitives } from "../core/expr.ts";
-import { applyOne, applyOp, type MacroOp, type MapOp, type Tensor } from "../core/graph.ts";
+import {
+  applyOne,
+  applyOp,
+  atLayer,
+  type MacroOp,
+  type MapOp,
+  type Tensor,
+} from "../core/graph.ts";
 import { inputRef, outputRef } from "../core/kernel.ts";
 import { f32, show, type Type } from "../core/shape.ts";
 import { gradSumsProgram, statisticsProgram } from "./batch_norm_kernel.ts";
@@ -188,8 +195,9 @@ export function batchNorm(
 ): BatchNormResult {
   const { eps = 1e-5 } = options;
   const statistics = applyOp(statisticsOp, [x, gamma, beta], { eps });
-  const [mean, inner, variance, scale, shift] = statistics;
-  return { y: applyOne(normalizeOp, [x, mean, scale, shift], { inner }), mean, variance };
+  const [mean, inner, variance, scale, shift] = statistics, { path } = mean.node;
+  const [y] = atLayer(path, () => applyOp(normalizeOp, [x, mean, scale, shift], { inner }));
+  return { y, mean, variance };
 }
 
 /**

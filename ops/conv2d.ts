@@ -2,7 +2,7 @@
 import { ShapeError } from "../core/errors.ts";
 import { applyOne, type MacroOp, type Tensor } from "../core/graph.ts";
 import { inputRef, type Operand, outputRef } from "../core/kernel.ts";
-import { checkShape, f32, type Shape, show, type Type } from "../core/shape.ts";
+import { checkShape, f32, type Shape, show, sizeOf, type Type } from "../core/shape.ts";
 import { checkDType, checkRank } from "./check.ts";
 import { type ConvGeometry, forwardProgram, inputGradProgram } from "./conv2d_kernel.ts";
 import { weightGradProgram } from "./conv2d_weight_kernel.ts";
@@ -68,6 +68,9 @@ const words = (g: ConvGeometry): Operand => ({
   ],
 });
 
+/** Elements of one filter. */
+const filterSize = (w: Type): number => sizeOf(w.shape.slice(0, 3));
+
 const conv2dOp: MacroOp<ConvAttrs> = {
   kind: "macro",
   name: "conv2d",
@@ -84,6 +87,8 @@ const conv2dOp: MacroOp<ConvAttrs> = {
   wgsl: ({ inputs: [x, w], attrs }) =>
     forwardProgram(convGeometry("conv2d", x.shape, w.shape, attrs)),
   takesEpilogue: true,
+  // An element of the result takes a filter; in the gradient each element that is spread does.
+  multiplyAdds: ({ inputs: [, w], outputs: [y] }) => sizeOf(y.shape) * filterSize(w),
   wasm({ inputs: [x, w], attrs }, epilogue) {
     const g = words(convGeometry("conv2d", x.shape, w.shape, attrs));
     const operands = [inputRef(0), inputRef(1), outputRef(0), g] as const;
@@ -118,6 +123,7 @@ function inputGradOp(name: string, y: string): MacroOp<InputGradAttrs> {
       if (!g) return [null, null];
       return [applyOne(conv2dOp, [g, w], attrs), weightGrad(g, dy, w.shape, attrs)];
     },
+    multiplyAdds: ({ inputs: [dy, w] }) => sizeOf(dy.shape) * filterSize(w),
     wgsl: ({ inputs, attrs }) => inputGradProgram(name, geometry(inputs, attrs)),
     wasm({ inputs, attrs }) {
       const geom = words(geometry(inputs, attrs));
@@ -143,6 +149,7 @@ const conv2dWeightGradOp: MacroOp<WeightGradAttrs> = {
     if (!g) return [null, null];
     return [inputGrad(dy, g, x.shape, attrs), applyOne(conv2dOp, [x, g], attrs)];
   },
+  multiplyAdds: ({ inputs: [, dy], outputs: [dw] }) => sizeOf(dy.shape) * filterSize(dw),
   wgsl({ inputs, attrs }) {
     const w = filtersOf(inputs, attrs);
     return weightGradProgram(convGeometry("conv2dWeightGrad", inputs[0].shape, w, attrs));

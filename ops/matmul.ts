@@ -53,6 +53,10 @@ const matmulOp: MacroOp<MatmulAttrs> = {
       : matmul(dy, b, { transposeB: !transposeB });
     return [sumTo(da, a.shape), gradientOfB(a, b, dy, { transposeA, transposeB })];
   },
+  multiplyAdds({ inputs: [a, b], attrs }) {
+    const { batch, m, n, k } = productOf(a, b, attrs);
+    return batch * m * n * k;
+  },
   wasm({ inputs: [a, b], attrs }) {
     const p = productOf(a, b, attrs);
     const geometry = [

@@ -178,7 +178,10 @@ export function checkAxes(action: string, x: Tensor, axes?: readonly number[]): 
   return positive;
 }
 
-/** Reduces any axes, run by run from the last; `scale` is applied once. */
+/**
+ * Reduces any axes, run by run from the last; `scale` is applied once. Runs are of axes that are
+ * asked for, of a tensor in row-major order: there are no strides to merge by, as `mergeAxes` does.
+ */
 export function reduceAxes(
   x: Tensor,
   kind: "sum" | "max",

@@ -8,7 +8,15 @@ import {
   type WgslPass,
   writes,
 } from "../core/kernel.ts";
-import { type DType, type Shape, show, sizeOf, stridesOf, type Type } from "../core/shape.ts";
+import {
+  type DType,
+  mergeAxes,
+  type Shape,
+  show,
+  sizeOf,
+  stridesOf,
+  type Type,
+} from "../core/shape.ts";
 import { floatFunction, wgslFloat } from "../core/wgsl_floats.ts";
 import { call } from "./kernels.ts";
 import { lines } from "./window.ts";
@@ -22,29 +30,16 @@ export interface Copy {
   readonly toOffset: number;
 }
 
-/** Joins axes that run on in both tensors and drops those of size 1: less to compute an index from. */
-function joined(copy: Copy): Copy {
-  const dims: number[] = [], from: number[] = [], to: number[] = [];
-  for (const [k, size] of copy.dims.entries()) {
-    if (size === 1) continue;
-    const last = dims.length - 1;
-    if (last >= 0 && from[last] === copy.from[k] * size && to[last] === copy.to[k] * size) {
-      dims[last] *= size;
-      from[last] = copy.from[k];
-      to[last] = copy.to[k];
-    } else {
-      dims.push(size);
-      from.push(copy.from[k]);
-      to.push(copy.to[k]);
-    }
-  }
+/** The same copy over as few axes as it takes. */
+function merged(copy: Copy): Copy {
+  const { dims, strides: [from, to] } = mergeAxes(copy.dims, [copy.from, copy.to]);
   return { ...copy, dims, from, to };
 }
 
 /** The same copy by fours, where tensors and runs are whole and begin at multiples of four. */
 function byFours(copy: Copy, x: Type, y: Type): Copy | undefined {
   const { dims, from, to, fromOffset, toOffset } = copy, last = dims.length - 1;
-  if (last < 0 || from[last] !== 1 || to[last] !== 1) return undefined;
+  if (from[last] !== 1 || to[last] !== 1) return undefined;
   const totals = [x, y].map((t) => sizeOf(t.shape));
   const numbers = [
     ...totals,
@@ -84,7 +79,7 @@ const weighted = (offset: number, strides: readonly number[], name = "i"): strin
 
 /** A copy from x, the k-th input, to the output y. */
 export function copyPass(name: string, k: number, x: Type, y: Type, copy: Copy): WgslPass {
-  const one = joined(copy), four = byFours(one, x, y), { dims, from, to, ...offsets } = four ?? one;
+  const one = merged(copy), four = byFours(one, x, y), { dims, from, to, ...offsets } = four ?? one;
   const type = four ? vectors[x.dtype] : x.dtype;
   const { head, groups } = perElement(sizeOf(dims));
   return {
@@ -100,7 +95,7 @@ ${lines(2, indices(dims))}
 
 /** The same by the tensor module. */
 export function copyCall(input: number, copy: Copy): WasmCall {
-  const { dims, from, to, fromOffset, toOffset } = joined(copy);
+  const { dims, from, to, fromOffset, toOffset } = merged(copy);
   const geom = { ints: [...dims, ...from, ...to] };
   const [x, y] = [inputRef(input), outputRef(0)];
   return call("copy_strided", x, y, dims.length, geom, fromOffset, toOffset, 0);
@@ -112,6 +107,8 @@ export function padPass(
   margins: readonly (readonly [before: number, after: number])[],
   value: number,
 ): WgslPass {
+  // Not `mergeAxes`: a pad is no walk with strides, and here two axes are one where neither the
+  // source nor the result has a margin between them, whatever their strides.
   const sizes: number[] = [], before: number[] = [], whole: number[] = [];
   for (const [k, size] of x.entries()) {
     const [first, after] = margins[k], last = sizes.length - 1;

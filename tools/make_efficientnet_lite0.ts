@@ -6,7 +6,7 @@
  */
 import { packSections } from "./wasm_container.ts";
 import { openWasm } from "../wasm/backend.ts";
-import { Device } from "../core/device.ts";
+import { deviceOn } from "../core/device.ts";
 import { encodeCheckpoint } from "../models/checkpoint.ts";
 import { readStateDict } from "../models/checkpoint/state_dict.ts";
 import { efficientnetLite0 as entry } from "../models/efficientnet_lite.ts";
@@ -15,7 +15,7 @@ import { Weights } from "../models/weights.ts";
 import { imagenetLabels as classes } from "../models/pretrained/imagenet_labels.ts";
 
 const [file] = Deno.args, model = entry.create({ classes: classes.length });
-using device = new Device(openWasm());
+using device = deviceOn(openWasm());
 using weights = new Weights(device, model);
 weights.load(
   readStateDict(await Deno.readFile(file), file),
@@ -25,12 +25,12 @@ weights.load(
 // The whole picture, stretched: what people want to have named is not always in the middle.
 const preparation: Preparation = { ...entry.preparation, fit: "stretch", share: 1 };
 const usage = { classes, preparation };
-const image = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
+const bytes = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
   dtype: "F16",
 });
 const target = new URL(
   "../models/pretrained/efficientnet_lite0/weights.wasm",
   import.meta.url,
 );
-await Deno.writeFile(target, packSections({ "model.safetensors": image }).stream());
-console.log(`${target.pathname}: ${image.length} bytes`);
+await Deno.writeFile(target, packSections({ "model.safetensors": bytes }).stream());
+console.log(`${target.pathname}: ${bytes.length} bytes`);

@@ -1,7 +1,7 @@
 /** Sums kept on the device and read now and then: a read-back each step would stall a GPU. */
 import type { Device } from "../core/device.ts";
 import type { Tensor } from "../core/graph.ts";
-import type { Update } from "../core/plan/schedule.ts";
+import type { Update } from "../core/plan/program.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Store } from "../core/store.ts";
 import { alignBlock, pack, variable } from "../core/structure.ts";

@@ -1,6 +1,6 @@
 /** The metrics of a task over a source, as one replayed plan. */
 import type { BuildProgress, Device, Plan } from "../core/device.ts";
-import type { Program } from "../core/plan/schedule.ts";
+import type { Program } from "../core/plan/program.ts";
 import { sizeOf } from "../core/shape.ts";
 import { batches, type Fields, type Source } from "../data/source.ts";
 import { Pass } from "../models/pass.ts";

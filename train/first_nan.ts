@@ -27,7 +27,7 @@ export async function firstNaN(
   const { stores, trainable: { device } } = weights;
   using plan = await device.compile({ outputs: [output] }, { stores, debug: true });
   for await (const inputs of batches) {
-    plan.run(inputs.filter(([t]) => plan.schedule.inputs.includes(t)));
+    plan.run(inputs.filter(([t]) => plan.inputs.includes(t)));
     const step = await plan.firstNaN();
     if (step !== undefined) return `the result of ${step}`;
   }

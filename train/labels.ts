@@ -1,5 +1,5 @@
 /** Labels are looked at before a step: in a kernel one that is no class could only give NaN. */
-import type { Elements } from "../core/backend.ts";
+import type { Elements } from "../core/elements.ts";
 import { DataError } from "../core/errors.ts";
 import { ignoredLabel } from "../data/source.ts";
 

@@ -4,7 +4,7 @@
  */
 import { UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
-import type { Update } from "../core/plan/schedule.ts";
+import type { Update } from "../core/plan/program.ts";
 import { input } from "../core/structure.ts";
 import { add, div, mul, sqrt, square, sub } from "../ops/pointwise.ts";
 

@@ -192,9 +192,9 @@ export class Run {
     const { epoch, batch } = this.trainer.position;
     const isMeasured = (score: Score | undefined): boolean =>
       batch === 0 && score !== undefined && score.epoch + 1 === epoch;
-    const image = this.#checkpoint(saved, isMeasured(this.#measured));
-    await this.folder.write("last", image);
-    if (isMeasured(this.#best)) await this.folder.write("best", image);
+    const bytes = this.#checkpoint(saved, isMeasured(this.#measured));
+    await this.folder.write("last", bytes);
+    if (isMeasured(this.#best)) await this.folder.write("best", bytes);
     await syncFolder(this.folder.path);
   }
 

@@ -73,8 +73,8 @@ export async function encodeState(
  *   is changed then
  * @throws {DataError} when the file is damaged
  */
-export function restoreState(trainer: Trainer, image: Uint8Array, file: string): Standing {
-  const content = parseSafetensors(image, file), { metadata } = content;
+export function restoreState(trainer: Trainer, bytes: Uint8Array, file: string): Standing {
+  const content = parseSafetensors(bytes, file), { metadata } = content;
   const fail = (fact: string, key?: string): never => {
     throw new CheckpointError(`Cannot resume from ${file}: ${fact}`, { key });
   };

@@ -1,7 +1,7 @@
 /** The updates of a training step: gradients, weights, running statistics. */
 import { grad } from "../core/grad.ts";
 import type { Tensor } from "../core/graph.ts";
-import type { Update } from "../core/plan/schedule.ts";
+import type { Update } from "../core/plan/program.ts";
 import type { Block, Store } from "../core/store.ts";
 import { full, pack } from "../core/structure.ts";
 import type { Pass } from "../models/pass.ts";

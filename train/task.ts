@@ -56,7 +56,7 @@ export function feedsOf(
   fields: Fields,
   action: string,
 ): (readonly [Tensor, Elements])[] {
-  const needed = Object.entries(inputs).filter(([, t]) => plan.schedule.inputs.includes(t));
+  const needed = Object.entries(inputs).filter(([, t]) => plan.inputs.includes(t));
   const missing = needed.find(([name]) => !Object.hasOwn(fields, name));
   if (missing) {
     const found = Object.keys(fields).join(", ") || "nothing";

@@ -5,7 +5,7 @@
 import type { BuildProgress, Device, Elements, Plan } from "../core/device.ts";
 import { DeviceError, ShapeError, UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
-import type { Update } from "../core/plan/schedule.ts";
+import type { Update } from "../core/plan/program.ts";
 import { show, sizeOf } from "../core/shape.ts";
 import type { Store } from "../core/store.ts";
 import type { Fields } from "../data/source.ts";

@@ -1,15 +1,16 @@
 /** The CPU backend: every operation by a Rust kernel, compiled to WASM with SIMD and threads. */
-import type {
-  Backend,
-  BuildProgress,
-  Elements,
-  Executable,
-  KernelTime,
-  Memory,
-} from "../core/device.ts";
+import type { Backend, BuildProgress, Executable, KernelTime, Memory } from "../core/backend.ts";
+import type { Elements } from "../core/elements.ts";
 import { DeviceError, UsageError } from "../core/errors.ts";
 import type { Operand, Ref } from "../core/kernel.ts";
-import type { MacroStep, MapStep, Place, Step } from "../core/plan/steps.ts";
+import type { BufferRange } from "../core/plan/buffer_range.ts";
+import {
+  type MacroStep,
+  type MapStep,
+  rangesRead,
+  rangesWritten,
+  type Step,
+} from "../core/plan/steps.ts";
 import { mapProgram } from "./map_program.ts";
 import { type TensorModule, tensorModule } from "./tensor.ts";
 
@@ -32,7 +33,7 @@ const scratchKernels: ReadonlySet<string> = new Set([
   "reduce",
 ]);
 
-interface Block extends Memory {
+interface WasmMemory extends Memory {
   readonly address: number;
 }
 
@@ -64,12 +65,12 @@ class WasmBackend implements Backend {
   readonly maxBuffers = Infinity;
   readonly takesEpilogues = true;
   readonly maxBufferBytes = 2 ** 31;
-  readonly #live = new Set<Block>();
+  readonly #live = new Set<WasmMemory>();
 
   constructor(readonly module: TensorModule, readonly threads: number) {}
 
   get name(): string {
-    const { failures } = this.module.pool, wanted = this.module.threaded ? this.threads : 1;
+    const { failures } = this.module.threads, wanted = this.module.threaded ? this.threads : 1;
     const count = Math.max(1, wanted - failures.length);
     const lost = count < wanted ? ` (${wanted - count} did not start: ${failures[0]})` : "";
     return `WASM with SIMD, ${count} thread${count === 1 ? "" : "s"}${lost}`;
@@ -82,13 +83,13 @@ class WasmBackend implements Backend {
   }
 
   allocate(bytes: number, label: string): Memory {
-    const block: Block = { bytes, address: this.module.allocate(bytes, label) };
+    const block: WasmMemory = { bytes, address: this.module.allocate(bytes, label) };
     this.#live.add(block);
     return block;
   }
 
   free(memory: Memory): void {
-    const block = memory as Block;
+    const block = memory as WasmMemory;
     if (this.#live.delete(block)) this.module.free(block.address, block.bytes);
   }
 
@@ -112,8 +113,8 @@ class WasmBackend implements Backend {
   ): Promise<Executable> {
     this.module.check("build");
     const touched = steps.reduce((sum, s) => sum + bytesOf(s), 0);
-    if (this.module.threaded && touched > threadBytes) this.module.pool.start(this.threads - 1);
-    const at = (p: Place): number => this.#address(buffers[p.buffer]) + p.offset;
+    if (this.module.threaded && touched > threadBytes) this.module.threads.start(this.threads - 1);
+    const at = (r: BufferRange): number => this.#address(buffers[r.buffer]) + r.offset;
     const executable = new WasmExecutable(this.module, steps, at);
     progress?.(steps.length, steps.length);
     return Promise.resolve(executable);
@@ -124,7 +125,7 @@ class WasmBackend implements Backend {
   }
 
   #address(memory: Memory): number {
-    const block = memory as Block;
+    const block = memory as WasmMemory;
     if (!this.#live.has(block)) throw new DeviceError("Cannot use memory that was freed");
     return block.address;
   }
@@ -137,7 +138,11 @@ class WasmExecutable implements Executable {
   readonly #owned: { address: number; bytes: number }[] = [];
   readonly #scratch: number[] = [];
 
-  constructor(readonly module: TensorModule, steps: readonly Step[], at: (p: Place) => number) {
+  constructor(
+    readonly module: TensorModule,
+    steps: readonly Step[],
+    at: (r: BufferRange) => number,
+  ) {
     try {
       for (const bytes of scratchSizes(steps)) this.#scratch.push(this.#own(bytes, "scratch"));
       for (const step of steps) {
@@ -189,16 +194,16 @@ class WasmExecutable implements Executable {
     this.#runs.length = 0;
   }
 
-  #addMap(step: MapStep, at: (p: Place) => number): void {
+  #addMap(step: MapStep, at: (r: BufferRange) => number): void {
     const program = mapProgram(
       step,
-      (k) => at(step.args[k].place),
-      (k) => at(step.outputs[k].place),
+      (k) => at(step.args[k].range),
+      (k) => at(step.outputs[k].range),
     );
     this.#add("map", [this.#words(program)], step.label);
   }
 
-  #addMacro(step: MacroStep, at: (p: Place) => number): void {
+  #addMacro(step: MacroStep, at: (r: BufferRange) => number): void {
     const address = ({ of, index }: Ref): number =>
       of === "scratch"
         ? this.#scratch[index]
@@ -249,10 +254,6 @@ function scratchSizes(steps: readonly Step[]): number[] {
 }
 
 function bytesOf(step: Step): number {
-  const places = step.kind === "copy"
-    ? [step.from, step.to]
-    : step.kind === "map"
-    ? [...step.args.map((a) => a.place), ...step.outputs.map((o) => o.place)]
-    : [...step.inputs, ...step.outputs];
-  return places.reduce((sum, p) => sum + p.bytes, 0);
+  const ranges = [...rangesRead(step), ...rangesWritten(step)];
+  return ranges.reduce((sum, r) => sum + r.bytes, 0);
 }

@@ -13,7 +13,7 @@ export interface ModuleRecord {
   readonly rustc: string;
   readonly linker: string;
   readonly wasmBindgen: string;
-  /** Shared memory and a pool of threads. */
+  /** Shared memory and threads. */
   readonly threads: boolean;
   /** std compiled with the flags of this module, not taken from the toolchain. */
   readonly stdRebuilt: boolean;

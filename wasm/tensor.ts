@@ -1,7 +1,7 @@
 /** The tensor module's instance, on a memory that its threads share. */
 import * as glue from "./pkg/tensor.js";
 import { tensorCode } from "./tensor_module.js";
-import { ThreadPool } from "./pool.ts";
+import { Threads } from "./threads.ts";
 import { DeviceError } from "../core/errors.ts";
 
 /** Bytes of stack per thread; a multiple of 64 KiB. */
@@ -16,7 +16,7 @@ export type TensorExports = Readonly<Record<string, (...args: readonly number[])
 export class TensorModule {
   readonly memory: WebAssembly.Memory;
   readonly exports: TensorExports;
-  readonly pool: ThreadPool;
+  readonly threads: Threads;
   /** False for a build without threads, which brings its own memory. */
   readonly threaded: boolean;
   #fault: string | undefined;
@@ -39,7 +39,7 @@ export class TensorModule {
         { cause },
       );
     }
-    this.pool = new ThreadPool(tensorCode, this.memory, stackBytes);
+    this.threads = new Threads(tensorCode, this.memory, stackBytes);
   }
 
   /** Why nothing can be asked of it any more, or undefined: it trapped. */
@@ -63,9 +63,9 @@ export class TensorModule {
    * @returns the error to raise
    */
   trapped(action: string, cause: unknown): DeviceError {
-    const what = this.pool.fault || text(cause);
+    const what = this.threads.fault || text(cause);
     this.#fault ??= `it could not ${action} (${what})`;
-    this.exports.pool_close();
+    this.exports.threads_close();
     return new DeviceError(
       `Cannot ${action}: the module trapped (${what}) and the device is closed, ` +
         `a newly opened device is wanted (a bug of Fovea, please report it)`,
@@ -103,7 +103,7 @@ export class TensorModule {
    * @throws {DeviceError} when there is not as much
    */
   reserve(kernel: string, args: readonly number[], label: string): void {
-    this.#call("rehearse", this.pool.size + 1);
+    this.#call("rehearse", this.threads.size + 1);
     try {
       this.exports[kernel](...args);
     } catch (cause) {

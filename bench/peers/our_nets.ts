@@ -1,5 +1,6 @@
 /** Whole nets of ours: training steps through `TrainingStep`, as users train, and inference. */
 import type { Device, Plan } from "../../core/device.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { input } from "../../core/structure.ts";
 import { Pass } from "../../models/pass.ts";
 import { Weights } from "../../models/weights.ts";
@@ -80,9 +81,9 @@ export async function prepareTraining(
 
 /** What a plan holds and does. */
 function factsOf(plan: Plan): Facts {
-  const { plannedBytes, unsharedBytes, steps } = plan.schedule;
+  const { plannedBytes, unsharedBytes, steps } = partsOf(plan).schedule;
   return {
-    dispatches: plan.executable.kernels.length,
+    dispatches: plan.kernels.length,
     steps: steps.length,
     plannedBytes,
     unsharedBytes,

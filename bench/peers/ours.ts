@@ -1,5 +1,5 @@
 /** Fovea as an engine: `ours.ts wasm THREADS` or `ours.ts webgpu`. */
-import { Device, type Plan } from "../../core/device.ts";
+import { type Device, deviceOn, type Plan } from "../../core/device.ts";
 import { grad } from "../../core/grad.ts";
 import type { Tensor } from "../../core/graph.ts";
 import { tensor } from "../../core/structure.ts";
@@ -25,7 +25,7 @@ async function open(): Promise<Engine> {
   const [kind, threads] = Deno.args;
   const gpu = kind === "webgpu" ? await openGpu() : undefined;
   if (kind === "webgpu" && !gpu) throw new Refusal("there is no WebGPU adapter");
-  const own = gpu ? onGpu(gpu) : { device: new Device(openWasm({ threads: Number(threads) })) };
+  const own = gpu ? onGpu(gpu) : { device: deviceOn(openWasm({ threads: Number(threads) })) };
   return {
     version: own.device.name,
     isSoftware: gpu?.isSoftware,
@@ -34,7 +34,7 @@ async function open(): Promise<Engine> {
 }
 
 const onGpu = (gpu: GpuBackend): Own => ({
-  device: new Device(gpu),
+  device: deviceOn(gpu),
   settle: () => gpu.device.queue.onSubmittedWorkDone(),
 });
 
@@ -118,7 +118,7 @@ async function prepareOperation(
 }
 
 /** Names of the kernels, each once: which of several was taken. */
-function kernelsOf({ executable: { kernels } }: Plan): string {
+function kernelsOf({ kernels }: Plan): string {
   return [...new Set(kernels)].join(", ");
 }
 

@@ -1,9 +1,10 @@
 /** A proof, made for every plan, that each step still finds the values it reads. */
 import type { Tensor } from "../graph.ts";
 import { asLeaf } from "../graph.ts";
-import type { Draft } from "./schedule.ts";
-import type { Place, Step } from "./steps.ts";
-import { baseOf } from "./storage.ts";
+import { type BufferRange, overlaps } from "./buffer_range.ts";
+import { baseOf } from "./buffers.ts";
+import type { Draft } from "./draft.ts";
+import type { Step } from "./steps.ts";
 
 /**
  * Walks the steps and notes which value each range of each buffer holds.
@@ -13,17 +14,17 @@ import { baseOf } from "./storage.ts";
 export function checkReads(
   drafts: readonly Draft[],
   steps: readonly Step[],
-  placeOf: (t: Tensor) => Place,
+  rangeOf: (t: Tensor) => BufferRange,
 ): void {
-  const holds: { place: Place; value: unknown }[][] = [];
-  const write = (place: Place, value: unknown): void => {
-    const list = holds[place.buffer] ??= [];
-    holds[place.buffer] = [...list.filter((h) => !overlap(h.place, place)), { place, value }];
+  const holds: { range: BufferRange; value: unknown }[][] = [];
+  const write = (range: BufferRange, value: unknown): void => {
+    const list = holds[range.buffer] ??= [];
+    holds[range.buffer] = [...list.filter((h) => !overlaps(h.range, range)), { range, value }];
   };
   for (const [k, draft] of drafts.entries()) {
     for (const t of draft.reads) {
-      const base = baseOf(t), leaf = asLeaf(base), place = placeOf(t);
-      const found = (holds[place.buffer] ?? []).filter((h) => overlap(h.place, place));
+      const base = baseOf(t), leaf = asLeaf(base), range = rangeOf(t);
+      const found = (holds[range.buffer] ?? []).filter((h) => overlaps(h.range, range));
       const stale = leaf
         ? found.length > 0
         : base.node.op.kind !== "pack" && !found.some((h) => h.value === base);
@@ -33,9 +34,6 @@ export function checkReads(
     }
     const step = steps[k];
     if (step.kind === "copy") write(step.to, draft);
-    else for (const t of draft.writes) write(placeOf(t), baseOf(t));
+    else for (const t of draft.writes) write(rangeOf(t), baseOf(t));
   }
 }
-
-const overlap = (a: Place, b: Place): boolean =>
-  a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;

@@ -1,13 +1,16 @@
 /** A plan in words: one line per step, then buffers and bytes. */
 import type { Executable } from "../backend.ts";
+import type { BufferRange } from "./buffer_range.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Place, Step } from "./steps.ts";
+import { rangesRead, rangesWritten } from "./steps.ts";
 
 /** `plan.explain()`. */
 export function explain(planned: Schedule, executable: Executable): string {
   const width = Math.max(8, ...planned.steps.map((s) => s.label.length));
   const lines = planned.steps.map((step, k) =>
-    `${`${k}`.padStart(4)}  ${step.label.padEnd(width)}  ${written(step)} ← ${read(step)}`
+    `${`${k}`.padStart(4)}  ${step.label.padEnd(width)}  ${named(rangesWritten(step))} ← ${
+      named(rangesRead(step)) || "constants"
+    }`
   );
   const kinds = new Map<string, { count: number; bytes: number }>();
   for (const { kind, bytes } of planned.buffers) {
@@ -26,16 +29,5 @@ export function explain(planned: Schedule, executable: Executable): string {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
-const name = (p: Place): string => p.offset ? `b${p.buffer}+${p.offset}` : `b${p.buffer}`;
-
-function written(step: Step): string {
-  if (step.kind === "copy") return name(step.to);
-  const places = step.kind === "map" ? step.outputs.map((o) => o.place) : step.outputs;
-  return places.map(name).join(" ");
-}
-
-function read(step: Step): string {
-  if (step.kind === "copy") return name(step.from);
-  const places = step.kind === "map" ? step.args.map((a) => a.place) : step.inputs;
-  return places.map(name).join(" ") || "constants";
-}
+const named = (ranges: readonly BufferRange[]): string => ranges.map(name).join(" ");
+const name = (r: BufferRange): string => r.offset ? `b${r.buffer}+${r.offset}` : `b${r.buffer}`;

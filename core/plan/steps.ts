@@ -1,26 +1,17 @@
-/** The steps of a plan, as a backend gets them: kernels over places in numbered buffers. */
+/** The steps of a plan, as a backend gets them: kernels over ranges of numbered buffers. */
 import type { Expr } from "../expr.ts";
 import { apply, arg as argument, constant } from "../expr.ts";
 import type { MacroOp, MapOp, Node, Tensor } from "../graph.ts";
 import type { Epilogue } from "../kernel.ts";
-import { type DType, type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { type DType, mergeAxes, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { literalValue } from "../structure.ts";
+import type { BufferRange } from "./buffer_range.ts";
 import type { Group } from "./fuse.ts";
-
-/** A range of bytes in the plan's k-th buffer. */
-export interface Place {
-  /** Number k of the buffer, from 0. */
-  readonly buffer: number;
-  /** Start in the buffer, in bytes, a multiple of 256. */
-  readonly offset: number;
-  /** Length in bytes. */
-  readonly bytes: number;
-}
 
 /** An argument of a map kernel: read at `Σ index[d] · strides[d]`. */
 export interface MapArg {
   /** Where the elements lie. */
-  readonly place: Place;
+  readonly range: BufferRange;
   /** Element type; the kernel converts to f32 where the expression says so. */
   readonly dtype: DType;
   /** In elements, one per dimension of the step; 0 repeats the value along it. */
@@ -39,8 +30,8 @@ export interface MapStep {
   readonly size: number;
   /** What the expressions read; argument k of an expression is `args[k]`. */
   readonly args: readonly MapArg[];
-  /** Written contiguously; a place may be that of a contiguous argument. */
-  readonly outputs: readonly { readonly place: Place; readonly expr: Expr }[];
+  /** Written contiguously; a range may be that of a contiguous argument. */
+  readonly outputs: readonly { readonly range: BufferRange; readonly expr: Expr }[];
 }
 
 /** One macro operation. */
@@ -54,9 +45,9 @@ export interface MacroStep {
   /** The operation of {@link node}. */
   readonly op: MacroOp;
   /** Where each input of the node lies, and then whatever the epilogue reads. */
-  readonly inputs: readonly Place[];
+  readonly inputs: readonly BufferRange[];
   /** Where each result of the node goes, after the epilogue if there is one. */
-  readonly outputs: readonly Place[];
+  readonly outputs: readonly BufferRange[];
   /** What it does to its one result; its operands are among the inputs. */
   readonly epilogue?: Epilogue;
 }
@@ -68,13 +59,25 @@ export interface CopyStep {
   /** What is copied, for plans and messages. */
   readonly label: string;
   /** What is read. */
-  readonly from: Place;
+  readonly from: BufferRange;
   /** What is written, as many bytes. */
-  readonly to: Place;
+  readonly to: BufferRange;
 }
 
 /** Anything a plan replays. */
 export type Step = MapStep | MacroStep | CopyStep;
+
+/** What a step reads, in the order of its arguments. */
+export function rangesRead(step: Step): readonly BufferRange[] {
+  if (step.kind === "copy") return [step.from];
+  return step.kind === "map" ? step.args.map((a) => a.range) : step.inputs;
+}
+
+/** What a step writes, in the order of its results. */
+export function rangesWritten(step: Step): readonly BufferRange[] {
+  if (step.kind === "copy") return [step.to];
+  return step.kind === "map" ? step.outputs.map((o) => o.range) : step.outputs;
+}
 
 /** A group of maps as one expression per output over the tensors it reads. */
 export interface MapKernel {
@@ -107,7 +110,7 @@ export function composeGroup(group: Group): MapKernel {
   inOrder.forEach(exprOf); // inputs first: a long chain would exhaust the stack
   const composed = group.outputs.map((t) => exprOf(t.node));
   const shape = group.root.outputs[0].shape;
-  const { dims, strides } = mergeDims(shape, args.map((t) => broadcastStrides(t.shape, shape)));
+  const { dims, strides } = mergeAxes(shape, args.map((t) => broadcastStrides(t.shape, shape)));
   const names = new Set(inOrder.map((n) => n.op.name));
   const path = inOrder.findLast((n) => n.path)?.path;
   return {
@@ -144,31 +147,7 @@ function broadcastStrides(from: Shape, to: Shape): number[] {
   });
 }
 
-/** Drops axes of size 1 and merges neighbours that every argument walks as one. */
-function mergeDims(
-  shape: Shape,
-  strides: readonly (readonly number[])[],
-): { dims: number[]; strides: number[][] } {
-  const dims: number[] = [], merged: number[][] = strides.map(() => []);
-  for (const [axis, size] of shape.entries()) {
-    if (size === 1) continue;
-    const last = dims.length - 1;
-    const joins = last >= 0 && strides.every((s, k) => merged[k][last] === s[axis] * size);
-    if (joins) dims[last] *= size;
-    else dims.push(size);
-    for (const [k, s] of strides.entries()) {
-      if (joins) merged[k][last] = s[axis];
-      else merged[k].push(s[axis]);
-    }
-  }
-  if (dims.length === 0) {
-    dims.push(1);
-    for (const s of merged) s.push(0);
-  }
-  return { dims, strides: merged };
-}
-
-/** True when an argument is read once, in order: then its place may also be written. */
+/** True when an argument is read once, in order: then its range may also be written. */
 export function isContiguous(strides: readonly number[], dims: readonly number[]): boolean {
   return stridesOf(dims).every((stride, axis) => stride === strides[axis] || dims[axis] === 1);
 }

@@ -2,12 +2,14 @@
 import { asLeaf, type Tensor } from "../graph.ts";
 import { ShapeError } from "../errors.ts";
 import { sameShape, show } from "../shape.ts";
-import type { Draft, Update } from "./schedule.ts";
+import { type BufferRange, overlaps } from "./buffer_range.ts";
+import { baseOf, type BufferTable, type PlanBuffer, wholeOf } from "./buffers.ts";
+import type { Draft } from "./draft.ts";
+import type { Update } from "./program.ts";
 import { isContiguous } from "./steps.ts";
-import { baseOf, overlaps, type Spot, type Storage, type Storages } from "./storage.ts";
 
 /** Checks updates; one of a variable by itself is left out. */
-export function checkUpdates(updates: readonly Update[], storages: Storages): readonly Update[] {
+export function checkUpdates(updates: readonly Update[], table: BufferTable): readonly Update[] {
   for (const [to, value] of updates) {
     if (asLeaf(to)?.role !== "variable") {
       throw new ShapeError(`Cannot plan an update of ${to}: it is no variable`);
@@ -22,7 +24,7 @@ export function checkUpdates(updates: readonly Update[], storages: Storages): re
     }
   }
   for (const [k, [to]] of updates.entries()) {
-    const twin = updates.slice(0, k).find(([t]) => overlaps(storages.spot(t), storages.spot(to)));
+    const twin = updates.slice(0, k).find(([t]) => overlaps(table.rangeOf(t), table.rangeOf(to)));
     if (!twin) continue;
     throw new ShapeError(
       `Cannot plan an update of ${asLeaf(to)!.label}: it shares memory with ` +
@@ -39,26 +41,25 @@ export function checkUpdates(updates: readonly Update[], storages: Storages): re
 export function placeUpdates(
   updates: readonly Update[],
   drafts: readonly Draft[],
-  storages: Storages,
+  table: BufferTable,
 ): { saved: Draft[]; copies: Draft[] } {
   const inPlace = new Map<Tensor, Tensor>();
   for (const [variable, value] of updates) {
-    const base = baseOf(value), target = storages.spot(variable);
-    if (inPlace.has(base) || !isReplaceable(base, target, drafts, storages)) continue;
+    const base = baseOf(value), target = table.rangeOf(variable);
+    if (inPlace.has(base) || !isReplaceable(base, target, drafts, table)) continue;
     inPlace.set(base, variable);
-    storages.put(base, target);
+    table.put(base, target);
   }
   const saved: Draft[] = [], copies: Draft[] = [];
   for (const [variable, value] of updates) {
-    const base = baseOf(value), to = storages.spot(variable);
+    const base = baseOf(value), to = table.rangeOf(variable);
     if (inPlace.get(base) === variable) continue;
     const label = `copy into ${asLeaf(variable)!.label}`;
-    let from = storages.spot(base), reads: readonly Tensor[] = [value];
+    let from = table.rangeOf(base), reads: readonly Tensor[] = [value];
     if (asLeaf(base)?.role === "variable") {
-      const slot: Storage = { kind: "slot", bytes: from.bytes, label };
-      const spot: Spot = { storage: slot, offset: 0, bytes: from.bytes };
-      saved.push({ at: -1, label, reads, writes: [], copy: { from, to: spot } });
-      from = spot;
+      const slot = wholeOf({ kind: "slot", bytes: from.bytes, label });
+      saved.push({ at: -1, label, reads, writes: [], copy: { from, to: slot } });
+      from = slot;
       reads = [];
     }
     copies.push({ at: Infinity, label, reads, writes: [variable], copy: { from, to } });
@@ -69,26 +70,26 @@ export function placeUpdates(
 /** The step that makes a value may write it over the variable: nobody reads the old one later. */
 function isReplaceable(
   base: Tensor,
-  target: Spot,
+  target: BufferRange<PlanBuffer>,
   drafts: readonly Draft[],
-  storages: Storages,
+  table: BufferTable,
 ): boolean {
   const at = drafts.findIndex((d) => d.writes.includes(base));
-  return at >= 0 && storages.spot(base).storage.kind === "slot" &&
-    canOverwrite(drafts[at], target, storages) &&
-    !drafts.slice(at + 1).some((d) => d.reads.some((t) => isLeafAt(t, target, storages)));
+  return at >= 0 && table.rangeOf(base).buffer.kind === "slot" &&
+    canOverwrite(drafts[at], target, table) &&
+    !drafts.slice(at + 1).some((d) => d.reads.some((t) => isLeafAt(t, target, table)));
 }
 
-const isLeafAt = (t: Tensor, spot: Spot, storages: Storages): boolean =>
-  asLeaf(baseOf(t)) !== undefined && overlaps(storages.spot(t), spot);
+const isLeafAt = (t: Tensor, range: BufferRange<PlanBuffer>, table: BufferTable): boolean =>
+  asLeaf(baseOf(t)) !== undefined && overlaps(table.rangeOf(t), range);
 
 /** A map may write over what it reads in order; nothing may write into a buffer it reads otherwise. */
-function canOverwrite(draft: Draft, target: Spot, storages: Storages): boolean {
+function canOverwrite(draft: Draft, target: BufferRange<PlanBuffer>, table: BufferTable): boolean {
   return draft.reads.every((t, k) => {
-    const spot = storages.spot(t);
-    if (spot.storage !== target.storage) return true;
+    const range = table.rangeOf(t);
+    if (range.buffer !== target.buffer) return true;
     if (!draft.map) return false;
-    const same = spot.offset === target.offset && spot.bytes === target.bytes;
+    const same = range.offset === target.offset && range.bytes === target.bytes;
     return same && isContiguous(draft.map.args[k].strides, draft.map.dims);
   });
 }

@@ -2,7 +2,7 @@
 import { latin1 } from "./byte_reader.ts";
 
 /** What is at the beginning of a file, or at an offset, and what it is then. */
-type Sign = readonly [bytes: string, kind: string, offset?: number];
+type Sign = readonly [start: string, kind: string, offset?: number];
 
 const signs: readonly Sign[] = [
   ["version https://git-lfs.github.com/", "a Git LFS pointer, not the file itself (git lfs pull)"],
@@ -28,10 +28,10 @@ const signs: readonly Sign[] = [
 ];
 
 /** What the file is, in words that follow "it is"; undefined where it is of no kind known here. */
-export function foreignKind(image: Uint8Array): string | undefined {
-  if (image.length === 0) return "empty";
-  const head = latin1(image.subarray(0, 1024));
-  const sign = signs.find(([bytes, , offset = 0]) => head.startsWith(bytes, offset));
+export function foreignKind(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return "empty";
+  const head = latin1(bytes.subarray(0, 1024));
+  const sign = signs.find(([start, , offset = 0]) => head.startsWith(start, offset));
   if (sign !== undefined) return sign[1];
   const text = head.replace(/^\xef\xbb\xbf/, "").trimStart();
   if (/^<(!doctype html|html|head|body)/i.test(text)) {
@@ -39,16 +39,16 @@ export function foreignKind(image: Uint8Array): string | undefined {
   }
   if (/^<(\?xml|Error)/.test(text)) return "an XML text, a server's message perhaps";
   if (/^[{[]/.test(text)) return "a JSON text";
-  return protobufKind(image);
+  return protobufKind(bytes);
 }
 
 /**
  * ONNX and TensorFlow write protocol buffers without a sign of their own. Both begin with a version
  * in field 1; behind it ONNX has the producer's name or the graph, TensorFlow a list of graphs.
  */
-function protobufKind(image: Uint8Array): string | undefined {
-  const [tag, version, next] = image;
-  if (tag !== 0x08 || image.length < 16) return undefined;
+function protobufKind(bytes: Uint8Array): string | undefined {
+  const [tag, version, next] = bytes;
+  if (tag !== 0x08 || bytes.length < 16) return undefined;
   if (version === 1 && next === 0x12) return "a SavedModel of TensorFlow, probably";
   // Fields 2 to 8, texts or messages: their tags are 0x12, 0x1a, … 0x42.
   const isField = next >= 0x12 && next <= 0x42 && (next & 7) === 2;

@@ -9,7 +9,7 @@ import {
   TorchTensor,
   type Value,
 } from "./pickle_values.ts";
-import type { Machine } from "./unpickler.ts";
+import type { Machine } from "./pickle_machine.ts";
 
 /** One instruction; those without `run` are refused by name. */
 export interface Opcode {

@@ -30,26 +30,26 @@ interface HeaderEntry {
 /**
  * Reads a file from its bytes, without copying the tensors.
  *
- * @param image all bytes of the file
+ * @param bytes all bytes of the file
  * @param file name for messages
  * @throws {DataError} when it is no safetensors file, or a damaged one
  */
-export function parseSafetensors(image: Uint8Array, file = "safetensors"): SafeTensors {
+export function parseSafetensors(bytes: Uint8Array, file = "safetensors"): SafeTensors {
   const fail = (what: string): never => {
     throw new DataError(`Cannot read ${file}: ${what}`, { file });
   };
-  if (image.length < 8) fail(`it has ${image.length} bytes, a safetensors file has at least 8`);
-  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, a safetensors file has at least 8`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = Number(view.getBigUint64(0, true));
-  if (headerBytes > maxHeaderBytes || 8 + headerBytes > image.length) {
+  if (headerBytes > maxHeaderBytes || 8 + headerBytes > bytes.length) {
     fail(
-      `its header claims ${headerBytes} bytes, the file has ${image.length}; ` +
+      `its header claims ${headerBytes} bytes, the file has ${bytes.length}; ` +
         `it is cut off or no safetensors file`,
     );
   }
-  const header = parseHeader(image.subarray(8, 8 + headerBytes), fail);
+  const header = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
   const { __metadata__, ...entries } = header;
-  const data = image.subarray(8 + headerBytes), tensors = new Map<string, StoredTensor>();
+  const data = bytes.subarray(8 + headerBytes), tensors = new Map<string, StoredTensor>();
   const ranges: [start: number, end: number][] = [];
   for (const [name, entry] of Object.entries(entries)) {
     const { stored, range } = checkEntry(name, entry as HeaderEntry | null, data, fail);
@@ -148,11 +148,11 @@ export function serializeSafetensors(
   // Padded by its bytes, not by its characters: names may be non-ASCII.
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const image = new Uint8Array(8 + headerBytes + end);
-  new DataView(image.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  image.fill(0x20, 8, 8 + headerBytes).set(json, 8);
-  list.forEach(([, { bytes }], k) => image.set(bytes, 8 + headerBytes + offsets[k]));
-  return image;
+  const bytes = new Uint8Array(8 + headerBytes + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.fill(0x20, 8, 8 + headerBytes).set(json, 8);
+  list.forEach(([, t], k) => bytes.set(t.bytes, 8 + headerBytes + offsets[k]));
+  return bytes;
 }
 
 /** Where the data of each tensor begin: wide elements first, so that none lies askew. */

@@ -35,7 +35,7 @@ export interface StateDictOptions {
 
 /**
  * Reads a file of tensors from its bytes: safetensors, PyTorch's zip format, or its legacy format
- * of before 1.6. The tensors are views of `image`; those that do not lie in order are copied when
+ * of before 1.6. The tensors are views of `bytes`; those that do not lie in order are copied when
  * they are asked for, and all such copies together are no larger than the file.
  *
  * A pickle in it is read by a machine that builds containers and tensors only: whatever else it
@@ -43,56 +43,56 @@ export interface StateDictOptions {
  * (data-parallel training) and `_orig_mod.` (compiled modules) are taken off their names. Numbers
  * and texts that lay beside them become metadata.
  *
- * @param image all bytes of the file
+ * @param bytes all bytes of the file
  * @param file name for messages
  * @throws {DataError} when it is of another format, damaged, or holds anything but tensors and
  *   plain values; the message says what it is
  * @example What a checkpoint holds
  * ```ts
  * import { readStateDict, serializeSafetensors } from "../../mod.ts";
- * const bytes = new Uint8Array(Float32Array.of(1, 2).buffer);
- * const image = serializeSafetensors([["module.fc.bias", { dtype: "F32", shape: [2], bytes }]]);
- * const { format, tensors, unwrapped } = readStateDict(image, "net.safetensors");
+ * const data = new Uint8Array(Float32Array.of(1, 2).buffer);
+ * const bytes = serializeSafetensors([["module.fc.bias", { dtype: "F32", shape: [2], bytes: data }]]);
+ * const { format, tensors, unwrapped } = readStateDict(bytes, "net.safetensors");
  * console.log(format, [...tensors.keys()], unwrapped); // safetensors [ "fc.bias" ] [ "module." ]
  * ```
  */
 export function readStateDict(
-  image: Uint8Array,
+  bytes: Uint8Array,
   file = "checkpoint",
   { entry }: StateDictOptions = {},
 ): StateDict {
   const fail = failing(file);
-  if (isSafetensors(image)) {
+  if (isSafetensors(bytes)) {
     return stripped({
       format: "safetensors",
-      ...parseSafetensors(image, file),
+      ...parseSafetensors(bytes, file),
       ...{ unwrapped: [], ignored: [] },
     });
   }
-  const isZip = startsWith(image, [0x50, 0x4b, 3, 4]);
-  if (!isZip && !isPickle(image)) {
-    const kind = foreignKind(image), wanted = "safetensors or a checkpoint of PyTorch is wanted";
+  const isZip = startsWith(bytes, [0x50, 0x4b, 3, 4]);
+  if (!isZip && !isPickle(bytes)) {
+    const kind = foreignKind(bytes), wanted = "safetensors or a checkpoint of PyTorch is wanted";
     fail(
       kind === undefined
         ? `it begins with no header of safetensors and no sign of PyTorch; ${wanted}`
         : `it is ${kind}; ${wanted}`,
     );
   }
-  const value = isZip ? readTorchZip(image, fail) : readTorchLegacy(image, fail);
+  const value = isZip ? readTorchZip(bytes, fail) : readTorchLegacy(bytes, fail);
   const { tensors, path, metadata, ignored } = unwrap(value, entry, fail);
-  const reader = new TensorReader(image.length, fail), read = new Map<string, StoredTensor>();
+  const reader = new TensorReader(bytes.length, fail), read = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) read.set(name, reader.read(name, tensor));
   const format = isZip ? "PyTorch zip" : "PyTorch legacy";
   return stripped({ format, tensors: read, metadata, unwrapped: path, ignored });
 }
 
 /** A length of less than 2⁴⁰, then the bracket of its JSON: no pickle and no archive begins so. */
-function isSafetensors(image: Uint8Array): boolean {
-  return image[8] === 0x7b && image[7] === 0 && image[6] === 0 && image[5] === 0;
+function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes[8] === 0x7b && bytes[7] === 0 && bytes[6] === 0 && bytes[5] === 0;
 }
 
-function startsWith(image: Uint8Array, bytes: readonly number[]): boolean {
-  return bytes.every((byte, k) => image[k] === byte);
+function startsWith(bytes: Uint8Array, head: readonly number[]): boolean {
+  return head.every((byte, k) => bytes[k] === byte);
 }
 
 /** What wrappers of modules put before the names of all tensors. */

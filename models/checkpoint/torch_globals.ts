@@ -17,7 +17,7 @@ import {
   type Value,
 } from "./pickle_values.ts";
 import type { StoredType } from "./stored_tensor.ts";
-import { BadArguments, type Builder } from "./unpickler.ts";
+import { BadArguments, type Builder } from "./pickle_machine.ts";
 
 /** Element types by PyTorch's name of their storage. */
 const storageTypes: Readonly<Record<string, StoredType>> = {

@@ -9,21 +9,22 @@ import { ByteReader, type Fail, quoted } from "./byte_reader.ts";
 import { kindOf, PyDict, PyList, type Value } from "./pickle_values.ts";
 import { elementWidths } from "./stored_tensor.ts";
 import { TorchBuilder } from "./torch_globals.ts";
-import { type Builder, plainBuilder, unpickle } from "./unpickler.ts";
+import type { Builder } from "./pickle_machine.ts";
+import { plainBuilder, unpickle } from "./unpickler.ts";
 
 const magic = 0x1950a86a20f9469cfc6cn;
 const version = 1001;
 
 /** True for bytes that begin as a pickle does: with its protocol, or with the magic number in digits. */
-export function isPickle(image: Uint8Array): boolean {
+export function isPickle(bytes: Uint8Array): boolean {
   const digits = `L${magic}`;
-  return (image[0] === 0x80 && image[1] <= 5 && image.length > 2) ||
-    (image.length > digits.length && [...digits].every((c, k) => image[k] === c.charCodeAt(0)));
+  return (bytes[0] === 0x80 && bytes[1] <= 5 && bytes.length > 2) ||
+    (bytes.length > digits.length && [...digits].every((c, k) => bytes[k] === c.charCodeAt(0)));
 }
 
 /** The object in a file; its storages have their bytes. */
-export function readTorchLegacy(image: Uint8Array, fail: Fail): Value {
-  const reader = new ByteReader(image, "the file", fail);
+export function readTorchLegacy(bytes: Uint8Array, fail: Fail): Value {
+  const reader = new ByteReader(bytes, "the file", fail);
   readPreamble(reader, fail);
   const builder = new TorchBuilder(), value = unpickle(reader, builder);
   const keys = unpickle(reader, plainBuilder);

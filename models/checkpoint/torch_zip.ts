@@ -12,8 +12,8 @@ import { unpickle } from "./unpickler.ts";
 import { readZip } from "./zip.ts";
 
 /** The object in an archive; its storages have their bytes. */
-export function readTorchZip(image: Uint8Array, fail: Fail): Value {
-  const zip = readZip(image, fail);
+export function readTorchZip(bytes: Uint8Array, fail: Fail): Value {
+  const zip = readZip(bytes, fail);
   const pickles = zip.names.filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length !== 1) {
     const found = zip.names.slice(0, 3).map(quoted).join(", ");

@@ -40,19 +40,19 @@ const methods: Readonly<Record<number, string>> = {
 /**
  * Reads the directory of an archive.
  *
- * @param image all bytes of the file
+ * @param bytes all bytes of the file
  * @param fail raises the error
  */
-export function readZip(image: Uint8Array, fail: Fail): Zip {
-  const entries = new Map<string, Entry>(), directory = findDirectory(image, fail);
-  const reader = new ByteReader(image.subarray(0, directory.end), "the archive", fail);
+export function readZip(bytes: Uint8Array, fail: Fail): Zip {
+  const entries = new Map<string, Entry>(), directory = findDirectory(bytes, fail);
+  const reader = new ByteReader(bytes.subarray(0, directory.end), "the archive", fail);
   reader.at = directory.start;
   for (let k = 0; k < directory.count; k++) {
     const entry = readEntry(reader);
     if (entries.has(entry.name)) reader.fail(`its archive has ${quoted(entry.name)} twice`);
     entries.set(entry.name, entry);
   }
-  const data = placesOf([...entries.values()], image.subarray(0, directory.start), fail);
+  const data = placesOf([...entries.values()], bytes.subarray(0, directory.start), fail);
   return {
     names: [...entries.keys()],
     bytes: (name) => {
@@ -62,21 +62,21 @@ export function readZip(image: Uint8Array, fail: Fail): Zip {
         const method = methods[entry.method] ?? `method ${entry.method}`;
         fail(`${quoted(name)} in it is compressed (${method}), PyTorch stores it as it is`);
       }
-      return image.subarray(place, place + entry.size);
+      return bytes.subarray(place, place + entry.size);
     },
   };
 }
 
 /** Where the directory lies, by the record at the end of the file. */
-function findDirectory(image: Uint8Array, fail: Fail) {
-  const reader = new ByteReader(image, "the archive", fail), recordBytes = 22;
-  let at = image.length - recordBytes;
+function findDirectory(bytes: Uint8Array, fail: Fail) {
+  const reader = new ByteReader(bytes, "the archive", fail), recordBytes = 22;
+  let at = bytes.length - recordBytes;
   const last = Math.max(0, at - 0xffff);
   for (; at >= last; at--) {
     reader.at = at;
     if (reader.u32() !== signatures.end) continue;
     reader.at = at + 20;
-    if (reader.u16() === image.length - at - recordBytes) break;
+    if (reader.u16() === bytes.length - at - recordBytes) break;
   }
   if (at < last) fail("its archive has no directory at the end; it is cut off");
   reader.at = at + 4;

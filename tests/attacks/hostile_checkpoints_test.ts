@@ -34,16 +34,16 @@ import { mutatedBytes } from "./mutations.ts";
  * Reads a file whole, its tensors too; the message where it was refused, as it must be. What it
  * allocates for tensors is no more than the file: with the file itself, twice its size.
  */
-function refusal(image: Uint8Array): string | undefined {
+function refusal(file: Uint8Array): string | undefined {
   try {
     let copied = 0;
-    for (const [name, tensor] of readStateDict(image, "evil.pth").tensors) {
+    for (const [name, tensor] of readStateDict(file, "evil.pth").tensors) {
       const { bytes } = tensor;
       assert.equal(bytes.length, sizeBytes(tensor), name);
-      if (bytes.buffer !== image.buffer) copied += bytes.length;
+      if (bytes.buffer !== file.buffer) copied += bytes.length;
       if (isFloat(tensor.dtype)) toFloat32(name, tensor);
     }
-    assert(copied <= image.length, `${copied} bytes of a file of ${image.length}`);
+    assert(copied <= file.length, `${copied} bytes of a file of ${file.length}`);
     return undefined;
   } catch (error) {
     assert(error instanceof DataError || error instanceof CheckpointError, `${error}`);
@@ -55,8 +55,8 @@ function refusal(image: Uint8Array): string | undefined {
   }
 }
 
-function refuses(image: Uint8Array, says: RegExp, what?: string): void {
-  const start = performance.now(), message = refusal(image);
+function refuses(file: Uint8Array, says: RegExp, what?: string): void {
+  const start = performance.now(), message = refusal(file);
   assert(message !== undefined, `${what} was read`);
   assert.match(message, says, what);
   const ms = performance.now() - start;
@@ -86,7 +86,7 @@ const withFile = (name: string, change: Partial<ZipFile>): Uint8Array =>
 Deno.test("hostile archive: each lie has its message", () => {
   assert.equal(refusal(zipOf(files)), undefined);
   const first = "net/data/0",
-    cases: readonly [image: Uint8Array, says: RegExp][] = [
+    cases: readonly [file: Uint8Array, says: RegExp][] = [
       [zipOf([]).fill(0x50, 0, 0), /it is an empty zip archive/],
       [zipOf([{ name: "config.json", bytes: new Uint8Array(9) }]), /one with NAME\/data\.pkl/],
       [zipOf([...files, { name: "other/data.pkl", bytes: pickled({}) }]), /with NAME\/data\.pkl/],
@@ -122,9 +122,9 @@ Deno.test("hostile archive: each lie has its message", () => {
     ];
   // Two of them harm nothing that is read; they are there for what they must not do.
   const harmless = new Set(["/^.*$/"]);
-  for (const [image, says] of cases) {
-    if (harmless.has(`${says}`)) refusal(image);
-    else refuses(image, says, `${says}`);
+  for (const [file, says] of cases) {
+    if (harmless.has(`${says}`)) refusal(file);
+    else refuses(file, says, `${says}`);
   }
 });
 
@@ -179,14 +179,14 @@ const goods: Readonly<Record<string, Uint8Array>> = {
   ),
 };
 
-for (const [name, image] of Object.entries(goods)) {
+for (const [name, file] of Object.entries(goods)) {
   Deno.test(`hostile checkpoint: ${name} is read where nothing is wrong`, () => {
-    assert.equal(refusal(image.slice()), undefined);
+    assert.equal(refusal(file.slice()), undefined);
   });
 
   Deno.test(`hostile checkpoint: ${name} cut off at every byte`, () => {
-    for (let length = 0; length < image.length; length++) {
-      refuses(image.slice(0, length), /./, `${length} of ${image.length} bytes`);
+    for (let length = 0; length < file.length; length++) {
+      refuses(file.slice(0, length), /./, `${length} of ${file.length} bytes`);
     }
   });
 
@@ -195,7 +195,7 @@ for (const [name, image] of Object.entries(goods)) {
     const start = performance.now();
     for (let k = 0; k < 2000; k++) {
       const random = new Random(7, `${name} ${k}`);
-      const damaged = mutatedBytes(random, image, others[random.below(others.length)]);
+      const damaged = mutatedBytes(random, file, others[random.below(others.length)]);
       counts[refusal(damaged.slice()) === undefined ? "read" : "refused"]++;
     }
     assert(counts.refused > 500 && counts.read > 50, JSON.stringify(counts));
@@ -217,11 +217,11 @@ Deno.test("hostile checkpoint: 2,000 mutations of the pickle in a whole containe
   const zipped = torchFiles(parts.object, [six, two]), every = goods["every instruction"];
   for (let k = 0; k < 2000; k++) {
     const pickle = mutatedBytes(new Random(11, `pickle ${k}`), parts.object, every);
-    const images = [
+    const files = [
       zipOf(zipped.map((file) => file.name === "net/data.pkl" ? { ...file, bytes: pickle } : file)),
       legacyOf({ ...parts, object: pickle }),
     ];
-    for (const image of images) counts[refusal(image) === undefined ? "read" : "refused"]++;
+    for (const file of files) counts[refusal(file) === undefined ? "read" : "refused"]++;
   }
   assert(counts.refused > 1000 && counts.read > 200, JSON.stringify(counts));
 });

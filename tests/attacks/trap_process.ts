@@ -2,7 +2,7 @@
  * A process of its own whose kernels trap, since it could hang: `deno run trap_process.ts`. It asks
  * for no permission, prints what it met as JSON, and then has nothing left to do.
  */
-import { Device } from "../../core/device.ts";
+import { type Device, deviceOn } from "../../core/device.ts";
 import { applyOne, type MacroOp } from "../../core/graph.ts";
 import { outputRef } from "../../core/kernel.ts";
 import { f32 } from "../../core/shape.ts";
@@ -15,7 +15,7 @@ import { tensorModule } from "../../wasm/tensor.ts";
 
 /** What one trap led to. */
 export interface TrapReport {
-  /** Whether it was met by a thread of the pool, or else by the main thread. */
+  /** Whether it was met by a worker thread, or else by the main thread. */
   readonly inThread: boolean;
   /** `name: message` of the run. */
   readonly raised: string;
@@ -66,7 +66,7 @@ const threads = 4;
 /** Waits for the threads, no longer than 20 seconds; whether they came. */
 async function joined(): Promise<boolean> {
   const { exports, threaded } = tensorModule(), deadline = performance.now() + 20_000;
-  while (threaded && exports.pool_joined() !== threads - 1) {
+  while (threaded && exports.threads_joined() !== threads - 1) {
     if (performance.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -77,7 +77,7 @@ const ones = (): Float32Array<ArrayBuffer> => new Float32Array(1 << 20).fill(1);
 
 /** A device with threads that computes; undefined if it does not. */
 async function opened(): Promise<Device | undefined> {
-  const device = new Device(openWasm({ threads }));
+  const device = deviceOn(openWasm({ threads }));
   const result = await device.read(mul(tensor(ones()), 3)); // large enough to start threads
   return await joined() && result.every((v) => v === 3) ? device : undefined;
 }
@@ -97,7 +97,7 @@ async function trap(device: Device): Promise<TrapReport> {
   plan[Symbol.dispose]();
   store[Symbol.dispose]();
   device[Symbol.dispose]();
-  return { inThread: module.pool.fault !== "", raised, later };
+  return { inThread: module.threads.fault !== "", raised, later };
 }
 
 if (import.meta.main) {

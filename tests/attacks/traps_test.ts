@@ -1,7 +1,7 @@
 /** A trap, whichever thread meets it, and threads that cannot start: one clear error, and no hang. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { ThreadPool } from "../../wasm/pool.ts";
+import { Threads } from "../../wasm/threads.ts";
 import { tensorModule } from "../../wasm/tensor.ts";
 import type { ProcessReport } from "./trap_process.ts";
 
@@ -50,10 +50,10 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    const { pool, threaded } = tensorModule();
+    const { threads, threaded } = tensorModule();
     if (!threaded) return console.log("skipped: the tensor module was built without threads");
     // Not shared, as the module wants it: no instance can be made.
-    const broken = new ThreadPool(pool.module, new WebAssembly.Memory({ initial: 1 }), 1 << 16);
+    const broken = new Threads(threads.module, new WebAssembly.Memory({ initial: 1 }), 1 << 16);
     broken.start(3);
     const deadline = performance.now() + 20_000;
     while (broken.failures.length < 3 && performance.now() < deadline) {

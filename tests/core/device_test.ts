@@ -1,7 +1,8 @@
 /** Devices and plans: what may be fed, read and disposed, and in which order. */
 import assert from "node:assert/strict";
-import { DeviceError, ShapeError } from "../../core/errors.ts";
-import { viewAs } from "../../core/device.ts";
+import { DeviceError, ShapeError, UsageError } from "../../core/errors.ts";
+import { backendOf } from "../../core/device.ts";
+import { viewAs } from "../../core/elements.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, tensor, variable } from "../../core/structure.ts";
 import { add, expand, log, mul, sub, toFloat } from "../../ops/mod.ts";
@@ -13,14 +14,14 @@ const three = new Float32Array(3);
 Deno.test("a device is what its backend is", () => {
   const { device, fake } = fakeDevice();
   assert.deepEqual([device.kind, device.name, device.liveBytes], ["wasm", "a fake", 0]);
-  assert.equal(device.backend, fake);
+  assert.equal(backendOf(device), fake);
 });
 
 Deno.test("feeds are checked before anything runs", async () => {
   const { device } = fakeDevice();
   const labels = input([2], "labels", "u32");
   using plan = await device.compile({ outputs: [y, toFloat(labels)] });
-  assert.deepEqual(plan.schedule.inputs, [x, labels]);
+  assert.deepEqual(plan.inputs, [x, labels]);
   const given = [x, three] as const, twoLabels = [labels, new Uint32Array(2)] as const;
   const refuse = (feeds: Parameters<typeof plan.run>[0], message: string): void =>
     assertThrows(() => plan.run(feeds), ShapeError, message);
@@ -208,4 +209,21 @@ Deno.test("literals need no memory", async () => {
   using plan = await device.compile({ outputs: [add(full(1, [3]), full(2, [3]))] });
   assert.deepEqual(await runPlan(plan), [[3, 3, 3]]);
   assert.equal(plan.bytes, 12);
+});
+
+Deno.test("a plan says what it is fed, runs and holds", async () => {
+  const { device } = fakeDevice();
+  const z = add(reverse(add(x, 1)), x);
+  using plan = await device.compile({ outputs: [z] });
+  assert.deepEqual([plan.inputs, plan.outputs], [[x], [z]]);
+  assert.deepEqual(plan.kernels, ["add", "reverse", "add"]);
+  assert(plan.plannedBytes > 0 && plan.plannedBytes <= plan.unsharedBytes);
+  assert.equal(plan.bytes, plan.plannedBytes + 12, "values and the input");
+  assertThrows(
+    () => plan.profile(),
+    UsageError,
+    "Cannot measure kernels: the plan never ran, a run before is wanted",
+  );
+  await runPlan(plan, [[x, [1, 2, 3]]]);
+  assert.equal(plan.profile(), undefined, "the fake cannot wait for a kernel");
 });

@@ -105,9 +105,9 @@ Deno.test("epilogues: the normalisation of an inference plan leaves one map of i
 });
 
 Deno.test("epilogues: a step that also reads its target is no update in place", () => {
-  const w = variable([2, 3, 4], "w"), memory = {};
+  const w = variable([2, 3, 4], "w"), buffer = { bytes: 96 };
   const planned = schedule({ outputs: [], updates: [[w, add(product(x), w)]] }, {
-    locate: () => ({ memory, offset: 0, bytes: 96 }),
+    locate: () => ({ buffer, offset: 0, bytes: 96 }),
     maxBuffers: 8,
     epilogues: true,
   });

@@ -1,5 +1,6 @@
 /** `plan.explain()`: every step, what it reads and writes, and the bytes. */
 import assert from "node:assert/strict";
+import { partsOf } from "../../core/plan/plan.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, variable } from "../../core/structure.ts";
 import { add, mul, sub } from "../../ops/mod.ts";
@@ -15,8 +16,9 @@ Deno.test("explain lists steps, buffers and bytes", async () => {
     { outputs: [late, full(1, [2])], updates: [[w, next], [b, x]] },
     { stores: [store] },
   );
-  const lines = plan.explain().split("\n"), table = lines.slice(0, plan.schedule.steps.length);
-  for (const [k, step] of plan.schedule.steps.entries()) {
+  const lines = plan.explain().split("\n"),
+    table = lines.slice(0, partsOf(plan).schedule.steps.length);
+  for (const [k, step] of partsOf(plan).schedule.steps.entries()) {
     assert(table[k].startsWith(`${k}`.padStart(4) + `  ${step.label} `), table[k]);
     assert.match(table[k], / (b\d+(\+\d+)? )+← (b\d+(\+\d+)?( |$))+|← constants$/);
   }

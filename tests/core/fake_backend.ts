@@ -2,8 +2,10 @@
  * A backend for tests of `core`: elements are float64, maps are computed one element after the other
  * straight in memory (so a wrong overlap shows), macro operations by a function that the test gives.
  */
-import type { Backend, BuildProgress, Elements, Executable, Memory } from "../../core/device.ts";
-import type { CopyStep, MacroStep, MapStep, Place, Step } from "../../core/plan/steps.ts";
+import type { Backend, BuildProgress, Executable, Memory } from "../../core/backend.ts";
+import type { Elements } from "../../core/elements.ts";
+import type { BufferRange } from "../../core/plan/buffer_range.ts";
+import type { CopyStep, MacroStep, MapStep, Step } from "../../core/plan/steps.ts";
 import { type DType, elementBytes } from "../../core/shape.ts";
 import { indexOf, type MacroFunction, referenceMacro } from "../reference/evaluate.ts";
 import { valueOf } from "../reference/primitives.ts";
@@ -139,14 +141,14 @@ class FakeExecutable implements Executable {
   #map({ dims, size, args, outputs }: MapStep): void {
     for (let i = 0; i < size; i++) {
       const index = indexOf(i, dims);
-      const values = args.map(({ place, strides }) => {
+      const values = args.map(({ range, strides }) => {
         const at = index.reduce((sum, n, axis) => sum + n * strides[axis], 0);
-        if (at * elementBytes >= place.bytes) throw new Error("an argument is read beyond its end");
-        return this.#at(place).values[place.offset / elementBytes + at];
+        if (at * elementBytes >= range.bytes) throw new Error("an argument is read beyond its end");
+        return this.#at(range).values[range.offset / elementBytes + at];
       });
       const results = outputs.map((o) => valueOf(o.expr, (k) => values[k]));
-      for (const [k, { place, expr }] of outputs.entries()) {
-        const to = this.#at(place), at = place.offset / elementBytes + i;
+      for (const [k, { range, expr }] of outputs.entries()) {
+        const to = this.#at(range), at = range.offset / elementBytes + i;
         to.values[at] = results[k];
         to.dtypes[at] = expr.kind === "arg" ? args[expr.index].dtype : "f32";
       }
@@ -154,15 +156,15 @@ class FakeExecutable implements Executable {
   }
 
   #macro({ node, inputs, outputs }: MacroStep): void {
-    const values = inputs.map((place, k) => ({
+    const values = inputs.map((range, k) => ({
       shape: node.inputs[k].shape,
-      data: this.backend.peek(this.#at(place), place.offset, place.bytes),
+      data: this.backend.peek(this.#at(range), range.offset, range.bytes),
     }));
     const results = (this.backend.options.macro ?? referenceMacro)(node, values);
-    for (const [k, place] of outputs.entries()) {
-      const first = place.offset / elementBytes, { data } = results[k];
-      this.#at(place).values.set(data, first);
-      this.#at(place).dtypes.fill(node.outputs[k].dtype, first, first + data.length);
+    for (const [k, range] of outputs.entries()) {
+      const first = range.offset / elementBytes, { data } = results[k];
+      this.#at(range).values.set(data, first);
+      this.#at(range).dtypes.fill(node.outputs[k].dtype, first, first + data.length);
     }
   }
 
@@ -173,7 +175,7 @@ class FakeExecutable implements Executable {
     target.dtypes.splice(to.offset / elementBytes, end - first, ...source.dtypes.slice(first, end));
   }
 
-  #at(place: Place): FakeMemory {
-    return this.buffers[place.buffer];
+  #at(range: BufferRange): FakeMemory {
+    return this.buffers[range.buffer];
   }
 }

@@ -1,22 +1,24 @@
 /** Which maps share a kernel. Expressions are checked by the values that random graphs compare. */
 import assert from "node:assert/strict";
-import { schedule, type ScheduleOptions } from "../../core/plan/schedule.ts";
-import type { Program, Schedule } from "../../core/plan/schedule.ts";
+import type { Memory } from "../../core/backend.ts";
 import { asLeaf, type Tensor } from "../../core/graph.ts";
+import type { Program } from "../../core/plan/program.ts";
+import { type Schedule, schedule, type ScheduleOptions } from "../../core/plan/schedule.ts";
 import { full, input, reshape, variable } from "../../core/structure.ts";
 import { add, div, mul, neg, sqrt, sub, tanh } from "../../ops/mod.ts";
 import { adam, adamw, sgd } from "../../train/optimizer.ts";
-import { checkPlaces } from "./plan_rules.ts";
+import { checkRanges } from "./plan_rules.ts";
 import { reverse } from "./support.ts";
 
 /** Each variable lies in a memory of its own. */
 function plan(program: Program, options: Partial<ScheduleOptions> = {}): Schedule {
-  const memories = new Map<unknown, object>();
+  const memories = new Map<unknown, Memory>();
   return schedule(program, {
     maxBuffers: 8,
     locate: (leaf) => {
-      if (!memories.has(leaf)) memories.set(leaf, {});
-      return { memory: memories.get(leaf)!, offset: 0, bytes: leaf.type.shape[0] * 4 };
+      const bytes = leaf.type.shape[0] * 4;
+      if (!memories.has(leaf)) memories.set(leaf, { bytes });
+      return { buffer: memories.get(leaf)!, offset: 0, bytes };
     },
     ...options,
   });
@@ -84,10 +86,10 @@ Deno.test("an optimiser with three results is one kernel that writes in place", 
   const g = input([64], "g"), rate = input([1], "rate");
   const planned = plan(adamByHand(w, m, v, g, rate));
   assert.deepEqual(kinds(planned), ["map"]);
-  checkPlaces(planned, 5); // w, m, v, g and the rate
+  checkRanges(planned, 5); // w, m, v, g and the rate
   const [step] = planned.steps;
   assert(step.kind === "map" && step.outputs.length === 3);
-  const written = step.outputs.map((o) => planned.buffers[o.place.buffer]);
+  const written = step.outputs.map((o) => planned.buffers[o.range.buffer]);
   assert(written.every((b) => b.kind === "store"));
   assert.equal(new Set(written).size, 3);
 });
@@ -97,7 +99,7 @@ Deno.test("no kernel binds more buffers than allowed", () => {
   const total = inputs.reduce((a, b) => add(a, b));
   for (const maxBuffers of [4, 8, 32]) {
     const planned = plan({ outputs: [total] }, { maxBuffers });
-    checkPlaces(planned, maxBuffers);
+    checkRanges(planned, maxBuffers);
     const arguments_ = maxBuffers - 1;
     const fewest = Math.ceil((inputs.length - 1) / (arguments_ - 1));
     assert(planned.steps.length <= fewest + 1, `${planned.steps.length} kernels`);
@@ -110,7 +112,7 @@ Deno.test("a new value that cannot be written in place counts as a buffer more",
   // The old value is read after the new one is known, so that a copy comes last.
   const late = mul(reverse(value), a);
   const planned = plan({ outputs: [late], updates: [[a, value]] }, { maxBuffers: 4 });
-  checkPlaces(planned, 4);
+  checkRanges(planned, 4);
   assert.equal(kinds(planned).at(-1), "copy");
 });
 
@@ -142,7 +144,7 @@ Deno.test("every optimiser is one kernel per block within WebGPU's eight buffers
       updates: rule.update({ weights, gradient, moments }),
     });
     assert.deepEqual(kinds(planned), ["macro", "map"], rule.name);
-    checkPlaces(planned, 8);
+    checkRanges(planned, 8);
   }
 });
 

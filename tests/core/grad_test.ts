@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
 import { ShapeError } from "../../core/errors.ts";
 import { grad } from "../../core/grad.ts";
-import { applyOne, type MapOp, type Tensor } from "../../core/graph.ts";
+import { ancestors, applyOne, asLeaf, type MapOp, type Tensor } from "../../core/graph.ts";
 import { arg } from "../../core/expr.ts";
 import { f32 } from "../../core/shape.ts";
 import { full, input, reshape, tensor, variable } from "../../core/structure.ts";
-import { add, exp, greater, max, mul, sin, sub, sum } from "../../ops/mod.ts";
+import {
+  add,
+  batchNorm,
+  conv2d,
+  exp,
+  greater,
+  matmul,
+  max,
+  mul,
+  relu,
+  sin,
+  sub,
+  sum,
+} from "../../ops/mod.ts";
 import { evaluate } from "../reference/evaluate.ts";
 import { assertThrows, macro, reverse } from "./support.ts";
 
@@ -109,4 +122,49 @@ Deno.test("a gradient of a wrong shape is refused where it arises", () => {
     ShapeError,
     "Cannot differentiate careless: its gradient has shape [3], [2] is wanted",
   );
+});
+
+Deno.test("a gradient belongs to the layer of what it is the gradient of", () => {
+  const parameter = (shape: number[], label: string): Tensor => variable(shape, label);
+  const block = (x: Tensor, name: string, c: number): Tensor => {
+    const w = parameter([3, 3, x.shape[3], c], `${name}.conv.weight`);
+    const [gamma, beta] = ["weight", "bias"].map((end) => parameter([c], `${name}.bn.${end}`));
+    return relu(batchNorm(conv2d(x, w, { padding: 1 }), gamma, beta).y);
+  };
+  const x = input([2, 4, 4, 3], "x"), loss = sum(block(block(x, "a", 4), "b", 5));
+  const forward = new Set(ancestors([loss]));
+  const weights = [...forward].flatMap((n) => n.outputs).filter((t) =>
+    asLeaf(t)?.role === "variable"
+  );
+  const labels = ancestors(grad(loss, weights)).filter((n) => !forward.has(n)).map((n) => n.label);
+  for (const layer of ["a", "b"]) {
+    for (
+      const name of ["gate", "batchNormSums", "batchNormGrad", "conv2dWeightGrad"]
+    ) {
+      const end = name.startsWith("conv") ? "conv" : "bn";
+      assert(labels.includes(`${name} at ${layer}.${end}`), `${name} of ${layer}: ${labels}`);
+    }
+  }
+  assert(labels.includes("conv2dInputGrad at b.conv"));
+  // The gradient of the sum has no layer; all that follows has one.
+  const bare = labels.filter((label) => !label.includes(" at "));
+  assert.deepEqual(bare.filter((label) => !/^(full|expand|reshape)$/.test(label)), []);
+});
+
+Deno.test("both gradients of a product cost as much as the product", () => {
+  const cost = (t: Tensor): number => {
+    const { node } = t;
+    return node.op.kind === "macro" ? node.op.multiplyAdds?.(node) ?? 0 : 0;
+  };
+  const x = input([2, 7, 8, 6], "x"), w = variable([3, 2, 3, 10], "w");
+  const y = conv2d(x, w, { stride: [2, 1], padding: 1, groups: 2 });
+  assert.equal(cost(y), 2 * 4 * 9 * 10 * (3 * 2 * 3));
+  const a = input([5, 4, 3], "a"), b = variable([3, 7], "b"), z = matmul(a, b);
+  assert.equal(cost(z), 5 * 4 * 3 * 7);
+  for (const [product, ...of] of [[y, x, w], [z, a, b]]) {
+    for (const dx of grad(sum(product), of)) {
+      const costs = ancestors([dx]).map((n) => cost(n.outputs[0])).filter((c) => c > 0);
+      assert.deepEqual(costs, [cost(product)], `${dx}`);
+    }
+  }
 });

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { ancestors, applyOne, asLeaf, describe, type LeafAttrs } from "../../core/graph.ts";
-import { leafOp } from "../../core/graph.ts";
+import {
+  ancestors,
+  applyOne,
+  asLeaf,
+  atLayer,
+  describe,
+  type LeafAttrs,
+  leafOp,
+} from "../../core/graph.ts";
 import { ShapeError } from "../../core/errors.ts";
 import {
   alignBlock,
@@ -13,8 +20,8 @@ import {
   variable,
 } from "../../core/structure.ts";
 import { inputRef, outputRef, perElement, reads, scratchRef, writes } from "../../core/kernel.ts";
-import { add, mul } from "../../ops/mod.ts";
-import { assertThrows, sumAndDifference } from "./support.ts";
+import { add, mul, neg } from "../../ops/mod.ts";
+import { assertThrows, reverse, sumAndDifference } from "./support.ts";
 
 Deno.test("a tensor knows its type and prints it", () => {
   const x = input([64, 10], "x"), y = add(x, 1);
@@ -36,6 +43,25 @@ Deno.test("a node belongs to the layer of its first variable", () => {
   const attrs = asLeaf(plain) as LeafAttrs;
   attrs.label = "head.scale";
   assert.equal(mul(x, plain).node.label, "mul at head");
+});
+
+Deno.test("what is pointwise belongs to the layer it follows, what is not does not", () => {
+  const w = variable([3], "a.weight"), v = variable([3], "b.weight"), x = input([3], "x");
+  const y = mul(x, w), z = add(x, neg(y));
+  assert.equal(z.node.label, "add at a");
+  assert.equal(reshape(z, [3, 1]).node.path, "a");
+  assert.equal(mul(z, v).node.path, "b");
+  assert.equal(reverse(y).node.path, "");
+});
+
+Deno.test("nodes made for a layer belong to it, but for those whose variables name another", () => {
+  const w = variable([3], "a.weight"), v = variable([3], "b.weight"), x = mul(input([3], "x"), w);
+  const [y] = atLayer("c", () => [add(reverse(mul(x, v)), neg(x))]);
+  const [left, right] = y.node.inputs.map((t) => t.node);
+  assert.deepEqual([y.node.path, left.path, right.path], ["c", "c", "c"]);
+  assert.equal(left.inputs[0].node.path, "b");
+  assert.equal(x.node.path, "a", "what was there before stays");
+  assert.equal(atLayer("", () => [neg(x)])[0].node.path, "a");
 });
 
 Deno.test("ancestors come once each, inputs before users", () => {

@@ -1,19 +1,20 @@
 /** Memory: values that are not alive at once share it, and nothing else does. */
 import assert from "node:assert/strict";
 import * as fc from "npm:fast-check@4";
-import { assignSlots, type StorageUse } from "../../core/plan/memory.ts";
+import { assignSlots, type BufferUse } from "../../core/plan/memory.ts";
 import { arg } from "../../core/expr.ts";
 import { checkReads } from "../../core/plan/check.ts";
-import type { Draft } from "../../core/plan/schedule.ts";
-import type { Place, Step } from "../../core/plan/steps.ts";
-import type { Storage } from "../../core/plan/storage.ts";
+import type { Draft } from "../../core/plan/draft.ts";
+import type { BufferRange } from "../../core/plan/buffer_range.ts";
+import type { Step } from "../../core/plan/steps.ts";
+import type { PlanBuffer } from "../../core/plan/buffers.ts";
 import { input } from "../../core/structure.ts";
 import type { Tensor } from "../../core/graph.ts";
 import { add, expand, mul, tanh } from "../../ops/mod.ts";
 import { fakeDevice, reverse, runPlan } from "./support.ts";
 
-const slot = (bytes: number, label = ""): Storage => ({ kind: "slot", bytes, label });
-const use = (reads: Storage[], writes: Storage[], inPlace = false): StorageUse => ({
+const slot = (bytes: number, label = ""): PlanBuffer => ({ kind: "slot", bytes, label });
+const use = (reads: PlanBuffer[], writes: PlanBuffer[], inPlace = false): BufferUse => ({
   reads: new Set(reads),
   writes: new Set(writes),
   // The planner names such pairs only where both have as many bytes.
@@ -89,12 +90,12 @@ Deno.test("a long chain of kernels needs two buffers, of maps one", async () => 
     return t;
   };
   using macros = await device.compile({ outputs: [chain(reverse)] });
-  assert.equal(macros.schedule.plannedBytes, 2 * 400);
-  assert.equal(macros.schedule.unsharedBytes, 10 * 400);
+  assert.equal(macros.plannedBytes, 2 * 400);
+  assert.equal(macros.unsharedBytes, 10 * 400);
   using maps = await device.compile({ outputs: [chain(tanh)] }, { fuse: false });
-  assert.equal(maps.schedule.plannedBytes, 400);
+  assert.equal(maps.plannedBytes, 400);
   using debug = await device.compile({ outputs: [chain(tanh)] }, { debug: true });
-  assert.equal(debug.schedule.plannedBytes, 10 * 400);
+  assert.equal(debug.plannedBytes, 10 * 400);
 });
 
 Deno.test("a map writes over an argument that dies with it, but not over one that repeats", async () => {
@@ -102,9 +103,9 @@ Deno.test("a map writes over an argument that dies with it, but not over one tha
   const x = input([4], "x"), wide = input([3, 4], "wide");
   const a = reverse(x), row = reverse(x);
   using inPlace = await device.compile({ outputs: [mul(a, 2)] });
-  assert.equal(inPlace.schedule.plannedBytes, 16);
+  assert.equal(inPlace.plannedBytes, 16);
   using repeated = await device.compile({ outputs: [mul(expand(row, [3, 4]), wide)] });
-  assert.equal(repeated.schedule.plannedBytes, 16 + 48);
+  assert.equal(repeated.plannedBytes, 16 + 48);
   const feeds = [[x, [1, 2, 3, 4]]] as const;
   assert.deepEqual(await runPlan(inPlace, feeds), [[8, 6, 4, 2]]);
 });
@@ -114,7 +115,7 @@ Deno.test("a value kept for reading is not overwritten", async () => {
   const x = input([4], "x"), a = reverse(x), b = reverse(a), c = reverse(b);
   using plan = await device.compile({ outputs: [a, c] });
   assert.deepEqual(await runPlan(plan, [[x, [1, 2, 3, 4]]]), [[4, 3, 2, 1], [4, 3, 2, 1]]);
-  assert.equal(plan.schedule.plannedBytes, 3 * 16);
+  assert.equal(plan.plannedBytes, 3 * 16);
 });
 
 Deno.test("the planner's own proof finds a value that was overwritten", () => {
@@ -127,7 +128,7 @@ Deno.test("the planner's own proof finds a value that was overwritten", () => {
   });
   const prove = (buffers: number[], last: Tensor[]): void => {
     const drafts = [draft([x], a), draft([a], b), draft(last, c)];
-    const placeOf = (t: Tensor): Place => ({
+    const rangeOf = (t: Tensor): BufferRange => ({
       buffer: buffers[[x, a, b, c].indexOf(t)],
       offset: 0,
       bytes: 16,
@@ -137,10 +138,10 @@ Deno.test("the planner's own proof finds a value that was overwritten", () => {
       label,
       dims: [4],
       size: 4,
-      args: reads.map((t) => ({ place: placeOf(t), dtype: "f32", strides: [1] })),
-      outputs: writes.map((t) => ({ place: placeOf(t), expr: arg(0) })),
+      args: reads.map((t) => ({ range: rangeOf(t), dtype: "f32", strides: [1] })),
+      outputs: writes.map((t) => ({ range: rangeOf(t), expr: arg(0) })),
     }));
-    checkReads(drafts, steps, placeOf);
+    checkReads(drafts, steps, rangeOf);
   };
   prove([0, 1, 2, 1], [a, b]);
   assert.throws(() => prove([0, 1, 1, 2], [a, b]), /add would read .*tanh.* overwritten/);

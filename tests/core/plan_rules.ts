@@ -1,29 +1,30 @@
 /** Rules that every schedule keeps, checked without the planner's own tables. */
 import assert from "node:assert/strict";
 import type { Schedule } from "../../core/plan/schedule.ts";
-import type { Place, Step } from "../../core/plan/steps.ts";
+import type { BufferRange } from "../../core/plan/buffer_range.ts";
+import type { Step } from "../../core/plan/steps.ts";
 
-/** Places that a step reads. */
-export function readPlaces(step: Step): readonly Place[] {
+/** Ranges that a step reads. */
+export function readRanges(step: Step): readonly BufferRange[] {
   if (step.kind === "copy") return [step.from];
-  return step.kind === "map" ? step.args.map((a) => a.place) : step.inputs;
+  return step.kind === "map" ? step.args.map((a) => a.range) : step.inputs;
 }
 
-/** Places that a step writes. */
-export function writtenPlaces(step: Step): readonly Place[] {
+/** Ranges that a step writes. */
+export function writtenRanges(step: Step): readonly BufferRange[] {
   if (step.kind === "copy") return [step.to];
-  return step.kind === "map" ? step.outputs.map((o) => o.place) : step.outputs;
+  return step.kind === "map" ? step.outputs.map((o) => o.range) : step.outputs;
 }
 
-const overlap = (a: Place, b: Place): boolean =>
+const overlap = (a: BufferRange, b: BufferRange): boolean =>
   a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-const same = (a: Place, b: Place): boolean =>
+const same = (a: BufferRange, b: BufferRange): boolean =>
   a.buffer === b.buffer && a.offset === b.offset && a.bytes === b.bytes;
 
-/** Places lie within their buffers at bindable offsets, steps bind few buffers and clobber nothing. */
-export function checkPlaces({ steps, buffers }: Schedule, maxBuffers: number): void {
+/** Ranges lie within their buffers at bindable offsets, steps bind few buffers and clobber nothing. */
+export function checkRanges({ steps, buffers }: Schedule, maxBuffers: number): void {
   for (const step of steps) {
-    const read = readPlaces(step), written = writtenPlaces(step);
+    const read = readRanges(step), written = writtenRanges(step);
     for (const { buffer, offset, bytes } of [...read, ...written]) {
       assert(offset % 256 === 0, `${step.label}: offset ${offset}`);
       assert(bytes > 0 && offset + bytes <= buffers[buffer].bytes, `${step.label}: beyond the end`);
@@ -56,15 +57,15 @@ function isInOrder(step: Step, j: number): boolean {
  * memory must agree with the one that does not: then no step reads a slot after its reuse.
  */
 export function writersOf({ steps }: Schedule): number[][] {
-  const writers = new Map<number, { place: Place; step: number }[]>();
+  const writers = new Map<number, { range: BufferRange; step: number }[]>();
   return steps.map((step, k) => {
-    const found = readPlaces(step).map((from) => {
-      const list = (writers.get(from.buffer) ?? []).filter((w) => overlap(w.place, from));
+    const found = readRanges(step).map((from) => {
+      const list = (writers.get(from.buffer) ?? []).filter((w) => overlap(w.range, from));
       return Math.max(-1, ...list.map((w) => w.step));
     });
-    for (const place of writtenPlaces(step)) {
-      const list = writers.get(place.buffer) ?? [];
-      writers.set(place.buffer, [...list, { place, step: k }]);
+    for (const range of writtenRanges(step)) {
+      const list = writers.get(range.buffer) ?? [];
+      writers.set(range.buffer, [...list, { range, step: k }]);
     }
     return found;
   });

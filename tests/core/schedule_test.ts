@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/graph.ts";
-import type { Program } from "../../core/plan/schedule.ts";
+import { partsOf } from "../../core/plan/plan.ts";
+import type { Program } from "../../core/plan/program.ts";
 import { Store } from "../../core/store.ts";
 import { full, input, pack, reshape, tensor, variable } from "../../core/structure.ts";
 import { add, mul, neg, sub, sum } from "../../ops/mod.ts";
-import { checkPlaces } from "./plan_rules.ts";
+import { checkRanges } from "./plan_rules.ts";
 import {
   assertRejects,
   counting,
@@ -29,8 +30,8 @@ function setUp() {
   ];
   const compile = async (program: Program) => {
     const plan = await device.compile(program, { stores });
-    checkPlaces(plan.schedule, 8);
-    return { plan, steps: plan.schedule.steps.map((s) => s.kind) };
+    checkRanges(partsOf(plan).schedule, 8);
+    return { plan, steps: partsOf(plan).schedule.steps.map((s) => s.kind) };
   };
   return { a, b, c, read, compile, stores, device };
 }
@@ -40,7 +41,7 @@ Deno.test("an update of a variable by itself happens in place, run after run", a
   const { a, read, compile } = setUp();
   const { plan, steps } = await compile({ outputs: [], updates: [[a, mul(a, 2)]] });
   assert.deepEqual(steps, ["map"]);
-  assert.equal(plan.schedule.plannedBytes, 0);
+  assert.equal(plan.plannedBytes, 0);
   for (let k = 0; k < 3; k++) plan.run();
   assert.deepEqual(await read(a), [8, 16, 24, 32]);
 });
@@ -142,7 +143,7 @@ Deno.test("neighbours without a gap are updated side by side", async () => {
     stores: [store],
   });
   plan.run();
-  assert.deepEqual(plan.schedule.steps.map((s) => s.kind), ["map", "map"]);
+  assert.deepEqual(partsOf(plan).schedule.steps.map((s) => s.kind), ["map", "map"]);
   assert.deepEqual(await store.read(a), new Float32Array(64).fill(1));
   assert.deepEqual(await store.read(b), new Float32Array(64).fill(2));
 });

@@ -5,6 +5,7 @@ import {
   broadcastShapes,
   checkShape,
   f32,
+  mergeAxes,
   sameShape,
   type Shape,
   show,
@@ -68,4 +69,35 @@ Deno.test("sizes are whole numbers", () => {
     );
   }
   checkShape("make x", [2, 0], 0);
+});
+
+Deno.test("merged axes walk every tensor as before, and no two of them can be merged", () => {
+  // Each tensor is laid out over its own shape, some axes of it repeated.
+  const walk = fc.array(fc.record({ size: fc.integer({ min: 1, max: 4 }), gap: fc.boolean() }), {
+    maxLength: 5,
+  });
+  const repeats = fc.array(fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  fc.assert(fc.property(walk, repeats, (axes, tensors) => {
+    const shape = axes.map((a) => a.size);
+    const strides = tensors.map((flags) => {
+      const own = axes.map(({ size, gap }, k) => flags[k] ? 1 : size + (gap ? 1 : 0));
+      return stridesOf(own).map((stride, k) => flags[k] ? 0 : stride);
+    });
+    const merged = mergeAxes(shape, strides), { dims } = merged;
+    assert.equal(sizeOf(dims), sizeOf(shape));
+    const at = (i: number, sizes: Shape, steps: readonly number[]): number =>
+      indexOf(i, sizes).reduce((sum, n, axis) => sum + n * steps[axis], 0);
+    for (const [k, own] of strides.entries()) {
+      for (let i = 0; i < sizeOf(shape); i++) {
+        assert.equal(at(i, dims, merged.strides[k]), at(i, shape, own));
+      }
+    }
+    assert(dims.length === 1 || dims.every((size) => size > 1), `${dims}`);
+    for (let axis = 1; axis < dims.length; axis++) {
+      assert(merged.strides.some((s) => s[axis - 1] !== s[axis] * dims[axis]), `${dims}`);
+    }
+  }));
 });

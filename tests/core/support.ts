@@ -1,6 +1,6 @@
 /** Small parts that several tests of `core` share. */
 import assert from "node:assert/strict";
-import { Device, type Plan } from "../../core/device.ts";
+import { type Device, deviceOn, type Plan } from "../../core/device.ts";
 import { applyOp, type MacroOp, type Tensor } from "../../core/graph.ts";
 import { f32, sizeOf } from "../../core/shape.ts";
 import { type MacroFunction, referenceMacro } from "../reference/evaluate.ts";
@@ -47,7 +47,7 @@ export const macro: MacroFunction = (node, inputs) => {
 /** A device over a fake that knows the macro operations of this file. */
 export function fakeDevice(options: FakeOptions = {}): { device: Device; fake: FakeBackend } {
   const fake = new FakeBackend({ macro, ...options });
-  return { device: new Device(fake), fake };
+  return { device: deviceOn(fake), fake };
 }
 
 /** Runs a plan once and reads its outputs as plain numbers. */

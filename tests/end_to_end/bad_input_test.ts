@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { exitCodes } from "../../cli/exit.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { openFashionMini } from "../../data/fashion_mini.ts";
@@ -58,7 +58,7 @@ function hugePng(): Uint8Array {
 
 async function makeFiles(): Promise<void> {
   const { test } = await openFashionMini(), png = pngOf(test, 0);
-  using device = new Device(openWasm());
+  using device = deviceOn(openWasm());
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 0);
   const model = await encodeCheckpoint(weights, preprocessing);
   const stored = (await weights.save()).map(([path, tensor]) =>

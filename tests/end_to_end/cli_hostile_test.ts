@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exitCodes } from "../../cli/exit.ts";
 import { isPrintable, printable } from "../../cli/printable.ts";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
@@ -39,7 +39,7 @@ Deno.test("full disk: it is told with the path", {
 Deno.test("hostile names: those that a terminal would obey are shown instead", async () => {
   const { failed, usage } = exitCodes, evil = "\x1b[2J\u202egnp";
   const classes = fashionClasses.map((name) => `${name}${evil}`);
-  using device = new Device(openWasm());
+  using device = deviceOn(openWasm());
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 0);
   const model = at(`${evil}.safetensors`), picture = at(`${evil}.png`), text = at(`${evil}.txt`);
   await Deno.writeFile(model, await encodeCheckpoint(weights, { ...preprocessing, classes }));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { quote } from "../../cli/shell.ts";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { fashionClasses } from "../../data/idx.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { models } from "../../models/models.ts";
@@ -72,7 +72,7 @@ Deno.test({
 
 /** A model file of a net that takes its time, without a training. */
 async function deepWeights(file: string): Promise<void> {
-  using device = new Device(openWasm());
+  using device = deviceOn(openWasm());
   const model = models["resnet18-small"].create({ classes: 10 });
   using weights = initialWeights(device, model, 0);
   await Deno.writeFile(

@@ -1,6 +1,7 @@
 /** Training holds its memory: thousands of steps on either backend, and nothing left at the end. */
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { Random } from "../../core/rng.ts";
 import type { Model } from "../../models/model.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
@@ -22,7 +23,7 @@ function held(device: Device, step: TrainingStep): Record<string, number> {
   const { memory, liveBytes, workspaceBytes } = tensorModule();
   return {
     liveBytes: device.liveBytes,
-    scratchBytes: step.plan.executable.scratchBytes,
+    scratchBytes: partsOf(step.plan).executable.scratchBytes,
     planBytes: step.plan.bytes,
     wasmMemoryBytes: memory.buffer.byteLength,
     wasmLiveBytes: liveBytes,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { input } from "../../core/structure.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
@@ -36,7 +36,7 @@ if (ignore) {
 
 Deno.test("PyTorch loads what we save and computes the same logits", { ignore }, async () => {
   await using folder = await temporaryFolder();
-  using device = new Device(openWasm());
+  using device = deviceOn(openWasm());
   const { train, test, classes } = await smallDataset(64, 200), indices = [0, 7, 50, 123, 199];
   const preparation = squares(32, 28);
   using weights = initialWeights(device, new TutorialCnn({ classes: 10 }), 5);

@@ -15,8 +15,8 @@ import { bitsOf } from "./weights.ts";
 async function joined(count: number): Promise<void> {
   const { exports, threaded } = tensorModule();
   const wanted = threaded ? count : 0, deadline = performance.now() + 20_000;
-  while (exports.pool_joined() !== wanted) {
-    assert(performance.now() < deadline, `${exports.pool_joined()} of ${wanted} threads joined`);
+  while (exports.threads_joined() !== wanted) {
+    assert(performance.now() < deadline, `${exports.threads_joined()} of ${wanted} threads joined`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

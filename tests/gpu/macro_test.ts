@@ -10,6 +10,7 @@ import {
   type WgslProgram,
   writes,
 } from "../../core/kernel.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { sizeOf, type Type } from "../../core/shape.ts";
 import { Store } from "../../core/store.ts";
 import { input, pack, tensor, variable } from "../../core/structure.ts";
@@ -56,8 +57,8 @@ gpuTest("a macro of two passes with scratch and two results, between maps", asyn
   const [y, rank] = use(sums, add(x, x)), [z] = use(sums, long);
   const after = add(y, mapFunction("toNumber", apply(p.fromU32, arg(0)))(rank));
   using plan = await device.compile({ outputs: [after, z, rank] });
-  assert.equal(plan.executable.scratchBytes, 1200);
-  assert.deepEqual(plan.executable.kernels.filter((k) => k.startsWith("sums")), [
+  assert.equal(partsOf(plan).executable.scratchBytes, 1200);
+  assert.deepEqual(plan.kernels.filter((k) => k.startsWith("sums")), [
     "sums/prefix[37]",
     "sums/reverse[37]",
     "sums/prefix[300]",
@@ -79,7 +80,7 @@ gpuTest("numbers written over the words they were made from", async (device) => 
   for (const count of [5, 8]) {
     const [y, rank] = use(sums, tensor(wholeNumbers(count, 1))), numbered = toNumber(rank);
     using plan = await device.compile({ outputs: [numbered, y] });
-    assert.equal(plan.schedule.buffers.filter((b) => b.kind === "slot").length, 2);
+    assert.equal(partsOf(plan).schedule.buffers.filter((b) => b.kind === "slot").length, 2);
     plan.run();
     assert.deepEqual(
       numbers(await plan.read(numbered)),
@@ -160,7 +161,7 @@ Deno.test("gpu: limits of a kernel are checked with numbers before WebGPU sees t
     name: `b${buffer}_${offset}`,
     type: "f32",
     access,
-    place: { buffer, offset, bytes: 256 },
+    range: { buffer, offset, bytes: 256 },
   });
   const check = (...variables: ReturnType<typeof at>[]): void =>
     checkKernel(makeKernel("conv/x", variables, "", [1, 1, 1]), 8);

@@ -1,5 +1,5 @@
 /** What the GPU tests share: a device or a printed reason to skip, and operations of their own. */
-import { Device, type Elements } from "../../core/device.ts";
+import { type Device, deviceOn, type Elements } from "../../core/device.ts";
 import { apply, arg, type Expr, primitives as p } from "../../core/expr.ts";
 import { applyOne, type MacroOp, type MapOp, type Tensor } from "../../core/graph.ts";
 import type { WgslProgram } from "../../core/kernel.ts";
@@ -26,7 +26,7 @@ export function gpuTest(
     fn: async () => {
       const backend = await openGpu();
       if (!backend) throw new Error("FOVEA_REQUIRE wants WebGPU, but there is no adapter");
-      using device = new Device(backend);
+      using device = deviceOn(backend);
       await run(device, backend);
     },
   });

@@ -32,7 +32,7 @@ gpuTest("random updates see the old values of all variables, run after run", asy
       using plan = await device.compile({ outputs, updates }, { stores: [store], fuse });
       for (let run = 0; run < 2; run++) {
         const old = new Map(now);
-        plan.run(plan.schedule.inputs.includes(x) ? [[x, old.get(x)!]] : []);
+        plan.run(plan.inputs.includes(x) ? [[x, old.get(x)!]] : []);
         for (const t of outputs) assert.deepEqual(numbers(await plan.read(t)), evaluate(t, old));
         for (const [v, t] of updates) now.set(v, new Float32Array(evaluate(t, old)));
         for (const v of variables) {

@@ -1,5 +1,5 @@
 /** The backends of this machine, for tests that run on each of them. */
-import { Device } from "../../core/device.ts";
+import { type Device, deviceOn } from "../../core/device.ts";
 import { DeviceError } from "../../core/errors.ts";
 import { openGpu } from "../../gpu/backend.ts";
 import { openWasm } from "../../wasm/backend.ts";
@@ -62,7 +62,7 @@ export async function openTestDevices(): Promise<TestDevices> {
       `Cannot test on ${absent}: there is no such device, FOVEA_REQUIRE wants one`,
     );
   }
-  const all = [new Device(openWasm())];
-  if (gpu) all.push(new Device(gpu));
+  const all = [deviceOn(openWasm())];
+  if (gpu) all.push(deviceOn(gpu));
   return new TestDevices(all, missing);
 }

@@ -2,8 +2,8 @@
 import * as fc from "npm:fast-check@4";
 import type { Tensor } from "../../core/graph.ts";
 import { asLeaf } from "../../core/graph.ts";
-import type { Program, Update } from "../../core/plan/schedule.ts";
-import { baseOf } from "../../core/plan/storage.ts";
+import type { Program, Update } from "../../core/plan/program.ts";
+import { baseOf } from "../../core/plan/buffers.ts";
 import { sameShape, type Shape, sizeOf } from "../../core/shape.ts";
 import { alignBlock, full, input, pack, reshape, variable } from "../../core/structure.ts";
 import * as ops from "../../ops/mod.ts";

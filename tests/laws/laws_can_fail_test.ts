@@ -1,6 +1,6 @@
 /** The laws can fail: operations with one fault each, found by the law that is meant for it. */
 import * as fc from "npm:fast-check@4";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { apply, arg, type Expr, primitives as p } from "../../core/expr.ts";
 import { applyOne, type MapOp, type Tensor } from "../../core/graph.ts";
 import { reshape } from "../../core/structure.ts";
@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import type { Instance, NdArray } from "./case.ts";
 import { checkLaws } from "./run.ts";
 
-const device = new Device(new FakeBackend());
+const device = deviceOn(new FakeBackend());
 const check = (instance: Instance): Promise<void> =>
   checkLaws(device, instance, 7, { unfused: true });
 const map = (f: (...values: number[]) => number) => ([a, b]: readonly NdArray[]): NdArray[] => [

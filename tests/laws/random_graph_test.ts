@@ -4,15 +4,17 @@
  */
 import assert from "node:assert/strict";
 import * as fc from "npm:fast-check@4";
-import { type CompileOptions, Device, type Plan } from "../../core/device.ts";
+import { type CompileOptions, type Device, deviceOn, type Plan } from "../../core/device.ts";
 import type { LeafAttrs, Tensor } from "../../core/graph.ts";
 import { asLeaf } from "../../core/graph.ts";
-import type { Program, Schedule } from "../../core/plan/schedule.ts";
+import { partsOf } from "../../core/plan/plan.ts";
+import type { Program } from "../../core/plan/program.ts";
+import type { Schedule } from "../../core/plan/schedule.ts";
 import { Random } from "../../core/rng.ts";
 import { elementBytes, sizeOf } from "../../core/shape.ts";
 import { Store } from "../../core/store.ts";
 import { FakeBackend } from "../core/fake_backend.ts";
-import { checkPlaces, writersOf } from "../core/plan_rules.ts";
+import { checkRanges, writersOf } from "../core/plan_rules.ts";
 import { macro, reverse, sumAndDifference } from "../core/support.ts";
 import { assertClose } from "../assert.ts";
 import { evaluate } from "../reference/evaluate.ts";
@@ -94,7 +96,7 @@ async function follow(
   for (const [k, { whole }] of store.blocks.entries()) store.write(whole, story.start[k]);
   for (const [round, wanted] of story.wanted.entries()) {
     before();
-    plan.run(story.feeds[round].filter(([t]) => plan.schedule.inputs.includes(t)));
+    plan.run(story.feeds[round].filter(([t]) => plan.inputs.includes(t)));
     for (const [k, output] of plan.outputs.entries()) {
       const close = { rtol: tolerance, atol: tolerance, what: `round ${round}: output ${k}` };
       assertClose(await read(output), wanted.outputs[k].data, close);
@@ -118,27 +120,27 @@ const extra: Extra = (a, b) => [reverse(a), ...sumAndDifference(a, b)];
 
 /** No slot may carry a value from one run into the next. */
 function poison(plan: Plan, fake: FakeBackend): void {
-  for (const [k, storage] of plan.schedule.buffers.entries()) {
-    if (storage.kind === "slot") fake.own(plan.buffers[k]).values.fill(NaN);
+  for (const [k, { kind }] of partsOf(plan).schedule.buffers.entries()) {
+    if (kind === "slot") fake.own(partsOf(plan).memories[k]).values.fill(NaN);
   }
 }
 
 async function checkOnFake(recipe: Recipe, maxBuffers: number): Promise<void> {
-  const fake = new FakeBackend({ macro, maxBuffers }), device = new Device(fake);
+  const fake = new FakeBackend({ macro, maxBuffers }), device = deviceOn(fake);
   const leaves = makeLeaves();
   using store = makeStore(device, leaves);
   const program = makeProgram(recipe, leaves, store.blocks[0], extra);
   const story = tell(program, leaves, store), schedules: Schedule[] = [];
   for (const how of options) {
     using plan = await device.compile(program, { ...how, stores: [store] });
-    checkPlaces(plan.schedule, maxBuffers);
-    assert(plan.schedule.plannedBytes <= plan.schedule.unsharedBytes);
+    checkRanges(partsOf(plan).schedule, maxBuffers);
+    assert(plan.plannedBytes <= plan.unsharedBytes);
     const exact = (t: Tensor): Promise<Float64Array> => {
-      const { buffer, offset, bytes } = plan.schedule.placeOf(t);
-      return Promise.resolve(fake.peek(plan.buffers[buffer], offset, bytes));
+      const { buffer, offset, bytes } = partsOf(plan).schedule.rangeOf(t);
+      return Promise.resolve(fake.peek(partsOf(plan).memories[buffer], offset, bytes));
     };
     await follow(plan, store, story, exact, 1e-9, () => poison(plan, fake));
-    schedules.push(plan.schedule);
+    schedules.push(partsOf(plan).schedule);
   }
   assert.deepEqual(writersOf(schedules[0]), writersOf(schedules[2]), "fused: sharing memory");
   assert.deepEqual(writersOf(schedules[1]), writersOf(schedules[3]), "unfused: sharing memory");

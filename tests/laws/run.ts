@@ -98,7 +98,7 @@ async function runOn(
     ...graph.xs.map((x, k) => [x, elementsOf(xs[k], x.dtype)] as const),
     ...graph.ys.map((y, j) => [y, elementsOf(ys[j])] as const),
   ];
-  plan.run(feeds.filter(([t]) => plan.schedule.inputs.includes(t)));
+  plan.run(feeds.filter(([t]) => plan.inputs.includes(t)));
   const read = async (t: Tensor): Promise<NdArray> => ({
     shape: t.shape,
     data: Float64Array.from(await plan.read(t)),

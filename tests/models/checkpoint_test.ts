@@ -32,10 +32,10 @@ async function encoded(options = usage, channels = 3): Promise<Uint8Array<ArrayB
   return await encodeCheckpoint(weights, options, { test_accuracy: "0.5", model: "not this one" });
 }
 
-const image = await encoded();
+const saved = await encoded();
 
 Deno.test("checkpoint: what is written is read again", async () => {
-  const { model, content, file, ...found } = decodeCheckpoint(image, "a.safetensors");
+  const { model, content, file, ...found } = decodeCheckpoint(saved, "a.safetensors");
   assert.deepEqual(found, usage);
   assert.equal(file, "a.safetensors");
   assert.deepEqual([model.name, model.classes, model.channels, model.inputSize], [
@@ -45,7 +45,7 @@ Deno.test("checkpoint: what is written is read again", async () => {
   assert.equal(content.metadata.format, "fovea/2");
   using weights = new Weights(device, model);
   weights.load(content);
-  const expected = parseSafetensors(image).tensors;
+  const expected = parseSafetensors(saved).tensors;
   for (const [path, { bytes }] of await weights.save()) {
     assert.deepEqual(bytes, new Uint8Array(expected.get(path)!.bytes), path);
   }
@@ -65,8 +65,8 @@ Deno.test("checkpoint: half precision is half the size, rounded once, and what i
   const model = models["tutorial-cnn"].create({ classes: 3 });
   using weights = initialWeights(device, model, 1);
   const half = await encodeCheckpoint(weights, usage, {}, { dtype: "F16" });
-  const { tensors } = parseSafetensors(half), whole = parseSafetensors(image).tensors;
-  assert(half.length < 0.52 * image.length, `${half.length} of ${image.length}`);
+  const { tensors } = parseSafetensors(half), whole = parseSafetensors(saved).tensors;
+  assert(half.length < 0.52 * saved.length, `${half.length} of ${saved.length}`);
   for (const [path, stored] of tensors) {
     assert.equal(stored.dtype, "F16");
     const elements = toFloat32(path, whole.get(path)!);
@@ -88,11 +88,11 @@ Deno.test("checkpoint: half precision is half the size, rounded once, and what i
 /** The file with some metadata changed, or left out where undefined. */
 function changed(
   entries: Readonly<Record<string, string | undefined>>,
-  metadata = parseSafetensors(image).metadata,
+  metadata = parseSafetensors(saved).metadata,
 ): Uint8Array<ArrayBuffer> {
   const all = Object.entries({ ...metadata, ...entries });
   const kept = all.filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return serializeSafetensors(parseSafetensors(image).tensors, Object.fromEntries(kept));
+  return serializeSafetensors(parseSafetensors(saved).tensors, Object.fromEntries(kept));
 }
 
 /** Metadata as version 0.1 wrote them. */
@@ -153,7 +153,7 @@ Deno.test("checkpoint: metadata that are missing or wrong are named", () => {
 });
 
 Deno.test("checkpoint: a damaged file is a DataError, weights of another model do not load", () => {
-  assert.throws(() => decodeCheckpoint(image.subarray(0, -1), "x"), DataError);
+  assert.throws(() => decodeCheckpoint(saved.subarray(0, -1), "x"), DataError);
   const other = decodeCheckpoint(changed({ classes: '["a","b"]' }), "x");
   using weights = new Weights(device, other.model);
   assert.throws(() => weights.load(other.content, {}, "x"), {
@@ -215,7 +215,7 @@ Deno.test("checkpoint: a file of another library, with a model handed in", async
   });
   // A model of the table's name brings its preparation.
   const cnn = models["tutorial-cnn"].create({ classes: 3 });
-  const bare = serializeSafetensors(parseSafetensors(image).tensors);
+  const bare = serializeSafetensors(parseSafetensors(saved).tensors);
   assert.deepEqual(loadModel(bare, { model: cnn }).preparation, models["tutorial-cnn"].preparation);
 });
 

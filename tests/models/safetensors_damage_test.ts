@@ -18,9 +18,9 @@ const good = serializeSafetensors(
 );
 
 /** Reads a file whole; false where it was refused, as it must be: by a DataError. */
-function reads(image: Uint8Array): boolean {
+function reads(bytes: Uint8Array): boolean {
   try {
-    for (const [name, stored] of parseSafetensors(image, "weights.safetensors").tensors) {
+    for (const [name, stored] of parseSafetensors(bytes, "weights.safetensors").tensors) {
       if (/^B?F/.test(stored.dtype)) toFloat32(name, stored);
     }
     return true;
@@ -33,8 +33,8 @@ function reads(image: Uint8Array): boolean {
 }
 
 /** Refused, and for the reason expected. */
-function refuses(image: Uint8Array, reason: RegExp): void {
-  assert.throws(() => parseSafetensors(image), (error: unknown) => {
+function refuses(bytes: Uint8Array, reason: RegExp): void {
+  assert.throws(() => parseSafetensors(bytes), (error: unknown) => {
     assert(error instanceof DataError, `${error}`);
     assert.match(error.message, reason);
     return true;
@@ -54,9 +54,9 @@ Deno.test("safetensors damage: flipped bytes give tensors or a DataError", () =>
   let refused = 0;
   fc.assert(
     fc.property(fc.array(flip, { minLength: 1, maxLength: 4 }), (flips) => {
-      const image = good.slice();
-      for (const [at, byte] of flips) image[at] = byte;
-      if (!reads(image)) refused++;
+      const bytes = good.slice();
+      for (const [at, byte] of flips) bytes[at] = byte;
+      if (!reads(bytes)) refused++;
     }),
     { numRuns: 3000 },
   );
@@ -65,9 +65,9 @@ Deno.test("safetensors damage: flipped bytes give tensors or a DataError", () =>
 
 Deno.test("safetensors damage: every bit of the header's length matters", () => {
   for (let bit = 0; bit < 64; bit++) {
-    const image = good.slice();
-    image[bit >> 3] ^= 1 << (bit & 7);
-    assert.equal(reads(image), false, `bit ${bit}`);
+    const bytes = good.slice();
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    assert.equal(reads(bytes), false, `bit ${bit}`);
   }
   refuses(fileOf("{}").fill(0xff, 0, 8), /its header claims 18446744073709552000 bytes/);
 });

@@ -6,9 +6,9 @@ export function fileOf(
   data: Uint8Array = new Uint8Array(),
 ): Uint8Array<ArrayBuffer> {
   const text = typeof header === "string" ? new TextEncoder().encode(header) : header;
-  const image = new Uint8Array(8 + text.length + data.length);
-  new DataView(image.buffer).setBigUint64(0, BigInt(text.length), true);
-  image.set(text, 8);
-  image.set(data, 8 + text.length);
-  return image;
+  const bytes = new Uint8Array(8 + text.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data, 8 + text.length);
+  return bytes;
 }

@@ -49,10 +49,10 @@ Deno.test("safetensors: what is written is read again", () => {
     fc.string({ unit: "binary" }).filter((t) => t.isWellFormed()),
   );
   fc.assert(fc.property(tensors, metadata, (list, texts) => {
-    const image = serializeSafetensors(list, texts);
-    const headerBytes = Number(new DataView(image.buffer).getBigUint64(0, true));
+    const saved = serializeSafetensors(list, texts);
+    const headerBytes = Number(new DataView(saved.buffer).getBigUint64(0, true));
     assert.equal(headerBytes % 8, 0, "the data begin at a multiple of eight bytes");
-    const found = parseSafetensors(image);
+    const found = parseSafetensors(saved);
     assert.deepEqual({ ...found.metadata }, { ...texts });
     assert.deepEqual(new Set(found.tensors.keys()), new Set(list.map(([name]) => name)));
     for (const [name, { dtype, shape, bytes }] of list) {
@@ -67,11 +67,11 @@ Deno.test("safetensors: tensors that lie at odd bytes are read", () => {
   const elements = Float32Array.of(1.5, -2, 3e10), bytes = new Uint8Array(elements.buffer);
   for (let padding = 0; padding < 9; padding++) {
     const header = '{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}';
-    const image = fileOf(header + " ".repeat(padding), bytes);
+    const saved = fileOf(header + " ".repeat(padding), bytes);
     // A view that itself starts at an odd byte of a larger buffer.
-    const moved = new Uint8Array(image.length + 3);
-    moved.set(image, 3);
-    for (const view of [image, moved.subarray(3)]) {
+    const moved = new Uint8Array(saved.length + 3);
+    moved.set(saved, 3);
+    for (const view of [saved, moved.subarray(3)]) {
       assert.deepEqual(toFloat32("a", parseSafetensors(view).tensors.get("a")!), elements);
     }
   }

@@ -30,7 +30,7 @@ Deno.test("state dict: a safetensors file of every type is what was written", ()
   const name = fc.constantFrom("a", "b.c", "__proto__", "größe", "1", "constructor");
   const tensors = fc.uniqueArray(fc.tuple(name, tensor), { selector: ([each]) => each });
   fc.assert(fc.property(tensors, (list) => {
-    const image = serializeSafetensors(list, { note: "x" }), dict = readStateDict(image);
+    const saved = serializeSafetensors(list, { note: "x" }), dict = readStateDict(saved);
     assert.deepEqual(
       [dict.format, dict.unwrapped, dict.ignored, dict.metadata.note],
       ["safetensors", [], [], "x"],
@@ -47,8 +47,8 @@ Deno.test("state dict: a safetensors file of every type is what was written", ()
 
 Deno.test("state dict: prefixes are taken off in safetensors too", () => {
   const bytes = new Uint8Array(4), stored: StoredTensor = { dtype: "F32", shape: [], bytes };
-  const image = serializeSafetensors([["module.a", stored], ["module.b", stored]]);
-  const { tensors, unwrapped } = readStateDict(image);
+  const saved = serializeSafetensors([["module.a", stored], ["module.b", stored]]);
+  const { tensors, unwrapped } = readStateDict(saved);
   assert.deepEqual([[...tensors.keys()], unwrapped], [["a", "b"], ["module."]]);
 });
 
@@ -150,15 +150,15 @@ Deno.test("state dict: other files are called what they are", () => {
 
 Deno.test("state dict: a pickle that torch.save did not write, and a safetensors file cut off", () => {
   for (
-    const image of [pickled({ a: 1 }), joined([Uint8Array.of(0x80, 4, 0x95), new Uint8Array(99)])]
+    const saved of [pickled({ a: 1 }), joined([Uint8Array.of(0x80, 4, 0x95), new Uint8Array(99)])]
   ) {
-    assert.throws(() => readStateDict(image, "a.pkl"), {
+    assert.throws(() => readStateDict(saved, "a.pkl"), {
       name: "DataError",
       message: /^Cannot read a\.pkl: it/,
     });
   }
-  const image = serializeSafetensors([["a", wordTensor("F16")]]);
-  assert.throws(() => readStateDict(image.subarray(0, 20), "a"), /header claims 64 bytes/);
+  const saved = serializeSafetensors([["a", wordTensor("F16")]]);
+  assert.throws(() => readStateDict(saved.subarray(0, 20), "a"), /header claims 64 bytes/);
   // Whose header is as long as a pickle's first two bytes say: 0x0280.
   const wide = serializeSafetensors([["a", wordTensor("F16")]], { note: "x".repeat(544) });
   assert.deepEqual([...wide.subarray(0, 2)], [0x80, 0x02]);

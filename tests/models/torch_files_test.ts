@@ -77,10 +77,10 @@ Deno.test("torch: tensors in order are views of the file, the others no larger t
       row: tensorOf(six, 3, [3], [1]),
       turned: tensorOf(six, 0, [3, 2], [1, 3]),
     });
-    const image = make(object, [six]), { tensors } = readStateDict(image);
-    assert.equal(tensors.get("whole")!.bytes.buffer, image.buffer);
-    assert.equal(tensors.get("row")!.bytes.buffer, image.buffer);
-    assert.notEqual(tensors.get("turned")!.bytes.buffer, image.buffer);
+    const saved = make(object, [six]), { tensors } = readStateDict(saved);
+    assert.equal(tensors.get("whole")!.bytes.buffer, saved.buffer);
+    assert.equal(tensors.get("row")!.bytes.buffer, saved.buffer);
+    assert.notEqual(tensors.get("turned")!.bytes.buffer, saved.buffer);
     // Each repeats six elements twelve times over: 288 bytes.
     const many = (count: number) =>
       Object.fromEntries(

@@ -46,8 +46,8 @@ const files: readonly Real[] = [
 for (const file of files) {
   const folder = await testData(file.folder);
   Deno.test(`real checkpoint: ${file.name}`, { ignore: folder === undefined }, async () => {
-    const image = await Deno.readFile(`${folder}/${file.name}`);
-    const { format, unwrapped, metadata, ignored, tensors } = readStateDict(image, file.name);
+    const bytes = await Deno.readFile(`${folder}/${file.name}`);
+    const { format, unwrapped, metadata, ignored, tensors } = readStateDict(bytes, file.name);
     assert.deepEqual(
       { format, unwrapped, metadata, ignored },
       {

@@ -212,11 +212,11 @@ for (const name of nets) {
         const file = `${folder.path}/ours.${dtype}.safetensors`;
         const preparation = models[name].preparation;
         const usage = { classes: Array.from({ length: classes }, (_, k) => `${k}`), preparation };
-        const image = await encodeCheckpoint(weights, usage, {}, { dtype });
-        await Deno.writeFile(file, image);
+        const saved = await encodeCheckpoint(weights, usage, {}, { dtype });
+        await Deno.writeFile(file, saved);
         const theirs = JSON.parse(await run(script, "--check", file, name)) as number[][];
         using loaded = new Weights(device, models[name].create({ classes }));
-        loaded.load(readStateDict(image));
+        loaded.load(readStateDict(saved));
         const ours = await logitsOf(loaded, new Pass({ train: false }));
         assert(deviation(ours, theirs.flat()) < 1e-4, dtype);
       }

@@ -35,9 +35,9 @@ devices.test("weights: saved and loaded they are the same bits", async (device) 
     const first = [...weights.parameters.values()][0], elements = await weights.read(first);
     new Uint32Array(elements.buffer).set([0x80000000, 1, 0x7f800000, 0xff800000]);
     weights.write(first, elements);
-    const image = serializeSafetensors(await weights.save());
+    const saved = serializeSafetensors(await weights.save());
     using loaded = new Weights(device, make());
-    loaded.load(parseSafetensors(image));
+    loaded.load(parseSafetensors(saved));
     assert.deepEqual(await bytesOf(loaded), await bytesOf(weights));
     for (const [path, t] of weights.parameters) {
       const found = await loaded.read(loaded.parameters.get(path)!);
@@ -46,7 +46,7 @@ devices.test("weights: saved and loaded they are the same bits", async (device) 
         new Uint32Array((await weights.read(t)).buffer),
       );
     }
-    assert.deepEqual(serializeSafetensors(await loaded.save()), image);
+    assert.deepEqual(serializeSafetensors(await loaded.save()), saved);
   }
 });
 

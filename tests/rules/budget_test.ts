@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { isScript, projectFiles, root } from "./project_files.ts";
-import { binaryFaults, textFaults, undocumentedExports } from "./source_rules.ts";
+import { binaryFaults, textFaults, typedOptions, undocumentedExports } from "./source_rules.ts";
 
 const files = await projectFiles();
 const binary = /\.(wasm|png|jpg|jpeg|webp|gz|safetensors|bin|pth|npz)$/;
@@ -41,6 +41,19 @@ Deno.test("budget: every export of a floor has a JSDoc comment", async () => {
   const faults: string[] = [];
   for (const path of public_) faults.push(...undocumentedExports(path, await readText(path)));
   assert.deepEqual(faults, []);
+});
+
+Deno.test("budget: the library names no option as it is typed at a command line", async () => {
+  const library = /^(core|ops|gpu|models|data|train)\/|^wasm\/(?!build|pkg)[^/]+$|^[^/]+\.ts$/;
+  const faults: string[] = [];
+  for (const path of files.filter((path) => library.test(path) && isScript(path))) {
+    faults.push(...typedOptions(path, await readText(path)));
+  }
+  assert.deepEqual(faults, []);
+  const typed = ['"give --epochs 3"', "`--lr ${lr}`", "'try --no-flip'"];
+  for (const text of typed) assert.equal(typedOptions("train/a.ts", text).length, 1, text);
+  const fine = [" * deno task train --epochs 3", '"--allow-read=x"', '"give `epochs`"', "x--;"];
+  for (const text of fine) assert.deepEqual(typedOptions("train/a.ts", text), []);
 });
 
 Deno.test("budget: names of files work on every system", () => {

@@ -59,6 +59,35 @@ export function violation({ from, written, to, isType }: Edge): string | undefin
   return `${from}: ${floor} stands below ${target} or beside it, ${to} cannot be imported`;
 }
 
+/** Not asked for circles: the benchmark's peers. */
+const mayCircle = /^bench\//;
+
+/**
+ * Types that two files name of each other. A device plans over stores and a store lies on a device:
+ * the public signatures of both say so, and no value flows from the store to the device.
+ */
+const typesOfEachOther: readonly string[] = ["core/device.ts → core/store.ts"];
+
+/** Files that import themselves by way of others, each circle once; types count as imports. */
+export function circles(edges: readonly Edge[]): string[][] {
+  const imports = new Map<string, string[]>();
+  for (const { from, to, isType } of edges) {
+    if (to === undefined || mayCircle.test(from)) continue;
+    if (isType && typesOfEachOther.includes(`${from} → ${to}`)) continue;
+    imports.set(from, [...imports.get(from) ?? [], to]);
+  }
+  const found: string[][] = [], done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push([...trail.slice(start), path]);
+    if (start >= 0 || done.has(path)) return;
+    for (const to of imports.get(path) ?? []) visit(to, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return found;
+}
+
 function packageViolation(from: string, floor: string, written: string): string | undefined {
   if (portable.includes(floor)) return `${from}: ${floor} runs in browsers, ${written} does not`;
   const mayUsePackages = /^(tests|bench|tools)\//.test(from) || from === "cli/std.ts";
@@ -68,7 +97,11 @@ function packageViolation(from: string, floor: string, written: string): string 
   return undefined;
 }
 
-/** The first folder of a path; the files of the root form a floor of their own. */
+/**
+ * The first folder of a path; the files of the root form a floor of their own. A script that makes
+ * committed files lies beside them, and is a tool.
+ */
 function floorOf(path: string): string {
+  if (path.endsWith("/make.ts")) return "tools";
   return path.includes("/") ? path.slice(0, path.indexOf("/")) : "root";
 }

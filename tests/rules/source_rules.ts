@@ -3,9 +3,12 @@
 /** Lines of a source file. */
 export const maxLines = 400;
 
+/** A list of names, one a line, which nobody reads from end to end. */
+const isList = /_labels\.ts$/;
+
 /** What is wrong with a text file, each with its line. */
 export function textFaults(path: string, text: string): string[] {
-  const isBudgeted = /\.(ts|js|rs)$/.test(path);
+  const isBudgeted = /\.(ts|js|rs)$/.test(path) && !isList.test(path);
   const lines = text.split("\n");
   const length = text.endsWith("\n") ? lines.length - 1 : lines.length;
   const tooLong = isBudgeted && length > maxLines
@@ -56,8 +59,18 @@ export function binaryFaults(path: string, bytes: Uint8Array): string[] {
   ];
 }
 
+/** Options as they are typed, in texts of the library: who calls it has no command line. */
+export function typedOptions(path: string, text: string): string[] {
+  const isComment = /^\s*(\*|\/\*|\/\/)/;
+  return text.split("\n").flatMap((line, at) =>
+    !isComment.test(line) && /["'`(, ]--(?!allow-)[a-z]/.test(line)
+      ? [`${path}:${at + 1}: an option as it is typed, its name in backquotes is wanted`]
+      : []
+  );
+}
+
 const exported =
-  /^export (?:declare )?(?:async )?(?:abstract )?(function\*?|class|const|interface|type|enum) (\w+)/;
+  /^export (?:declare )?(?:async )?(?:abstract )?(function\*?|class|const|let|interface|type|enum) (\w+)/;
 
 /** Exports of a file that no JSDoc comment stands before. */
 export function undocumentedExports(path: string, text: string): string[] {

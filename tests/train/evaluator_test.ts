@@ -71,7 +71,7 @@ Deno.test("evaluator: batches of a deep net are cut, and the result stays", asyn
   using whole = await classifierEvaluation(device, weights, { batchSize: 250 });
   using single = await classifierEvaluation(device, weights, { batchSize: 1 });
   assert(whole.batchSize > 1 && whole.batchSize < 250, `${whole.batchSize} images`);
-  assert(whole.plan.schedule.plannedBytes < 60e6, `${whole.plan.schedule.plannedBytes} bytes`);
+  assert(whole.plan.plannedBytes < 60e6, `${whole.plan.plannedBytes} bytes`);
   const split = noise(3, side), [a, b] = [await whole.run(split), await single.run(split)];
   assert.equal(a.metrics.top1, b.metrics.top1);
   assert.equal(a.metrics.top5, b.metrics.top5);

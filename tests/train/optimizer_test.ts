@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Device, Elements, Plan } from "../../core/device.ts";
 import { UsageError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/graph.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { Store } from "../../core/store.ts";
 import { input, variable } from "../../core/structure.ts";
 import { adam, adamw, type Optimizer, sgd } from "../../train/optimizer.ts";
@@ -131,15 +132,15 @@ devices.test("optimisers: an update is one kernel per block, in place", async (d
     for (const blocks of [1, 2] as const) {
       const optimizer = optimizerOf(c);
       using b = await bench(device, optimizer, blocks);
-      const { steps, buffers } = b.plan.schedule;
+      const { steps, buffers } = partsOf(b.plan).schedule;
       assert.deepEqual(steps.map((s) => s.kind), Array(blocks).fill("map"), name);
       // No buffer but stores and inputs: nothing is computed beside its place and copied there.
       assert.deepEqual(new Set(buffers.map((s) => s.kind)), new Set(["store", "input"]), name);
       for (const step of steps) {
         assert(step.kind === "map");
         assert.equal(step.outputs.length, 1 + optimizer.moments, name);
-        const read = step.args.map(({ place }) => JSON.stringify(place));
-        for (const { place } of step.outputs) assert(read.includes(JSON.stringify(place)), name);
+        const read = step.args.map(({ range }) => JSON.stringify(range));
+        for (const { range } of step.outputs) assert(read.includes(JSON.stringify(range)), name);
       }
     }
   }

@@ -1,13 +1,7 @@
 /** Whichever request for memory is refused: a DeviceError, and everything before it is given back. */
 import assert from "node:assert/strict";
-import {
-  type Backend,
-  type BuildProgress,
-  Device,
-  type Elements,
-  type Executable,
-  type Memory,
-} from "../../core/device.ts";
+import type { Backend, BuildProgress, Executable, Memory } from "../../core/backend.ts";
+import { type Device, deviceOn, type Elements } from "../../core/device.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { Step } from "../../core/plan/steps.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../models/checkpoint.ts";
@@ -72,7 +66,7 @@ async function withLittleRoom(
 ): Promise<void> {
   for (let room = 0;; room++) {
     const backend = new ScarceBackend(Infinity);
-    using device = new Device(backend);
+    using device = deviceOn(backend);
     using _prepared = prepare?.(device);
     const before = device.liveBytes;
     backend.room = room;
@@ -112,11 +106,11 @@ Deno.test("out of memory: an evaluator", async () => {
 });
 
 Deno.test("out of memory: a predictor", async () => {
-  using device = new Device(openWasm({ threads: 1 }));
+  using device = deviceOn(openWasm({ threads: 1 }));
   using weights = initialWeights(device, models["tutorial-cnn"].create({ classes: 2 }), 1);
-  const image = await encodeCheckpoint(weights, {
+  const saved = await encodeCheckpoint(weights, {
     classes: ["a", "b"],
     preparation: squares(32),
   });
-  await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(image, "x")));
+  await withLittleRoom((device) => Predictor.create(device, decodeCheckpoint(saved, "x")));
 });

@@ -1,6 +1,7 @@
 /** A training step as a whole: clipping, metrics, and how many kernels its updates are. */
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { Random } from "../../core/rng.ts";
 import { PackedPictures } from "../../data/pictures.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
@@ -100,11 +101,11 @@ Deno.test("training step: weights and statistics are updated by one kernel per b
   const [device] = devices.all;
   using weights = initialWeights(device, new ResidualNet(), 1);
   using step = await classifierStep(device, weights, adam(), options);
-  const { steps, buffers } = step.plan.schedule;
+  const { steps, buffers } = partsOf(step.plan).schedule;
   const stores = new Set(buffers.flatMap((b, k) => b.kind === "store" ? [k] : []));
   const writers = steps.filter((s) =>
-    (s.kind === "copy" ? [s.to] : s.kind === "map" ? s.outputs.map((o) => o.place) : s.outputs)
-      .some((place) => stores.has(place.buffer))
+    (s.kind === "copy" ? [s.to] : s.kind === "map" ? s.outputs.map((o) => o.range) : s.outputs)
+      .some((range) => stores.has(range.buffer))
   );
   // Weights with both moments, running statistics, sums for the metrics.
   assert.deepEqual(writers.map((s) => s.kind), ["map", "map", "map"]);

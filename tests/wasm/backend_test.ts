@@ -1,7 +1,8 @@
 /** The CPU backend through its own interface: primitives, access patterns, memory, refusals. */
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
-import { Device, type Elements, type Memory } from "../../core/device.ts";
+import type { Memory } from "../../core/backend.ts";
+import { deviceOn, type Elements } from "../../core/device.ts";
 import { DeviceError } from "../../core/errors.ts";
 import {
   apply,
@@ -42,27 +43,27 @@ async function runMap(
   outputs: readonly (readonly [expr: Expr, over?: number])[],
 ): Promise<Float32Array[]> {
   const size = sizeOf(dims), bytes = size * elementBytes, buffers: Memory[] = [];
-  const place = (count: number) => {
+  const range = (count: number) => {
     buffers.push(backend.allocate(count * elementBytes, "test"));
     return { buffer: buffers.length - 1, offset: 0, bytes: count * elementBytes };
   };
-  const places = args.map(({ data }) => place(data.length));
+  const ranges = args.map(({ data }) => range(data.length));
   args.forEach(({ data }, k) => backend.write(buffers[k], 0, data));
   const step: MapStep = {
     kind: "map",
     label: "map",
     dims,
     size,
-    args: args.map(({ strides, dtype = "f32" }, k) => ({ place: places[k], dtype, strides })),
+    args: args.map(({ strides, dtype = "f32" }, k) => ({ range: ranges[k], dtype, strides })),
     outputs: outputs.map(([expr, over]) => ({
-      place: over === undefined ? place(size) : places[over],
+      range: over === undefined ? range(size) : ranges[over],
       expr,
     })),
   };
   const executable = await backend.build([step], buffers);
   executable.run();
   const results = await Promise.all(
-    step.outputs.map((o) => backend.read(buffers[o.place.buffer], 0, bytes)),
+    step.outputs.map((o) => backend.read(buffers[o.range.buffer], 0, bytes)),
   );
   executable.close();
   for (const memory of buffers) backend.free(memory);
@@ -238,7 +239,7 @@ Deno.test("wasm maps: in place, at every length of a last block", async () => {
 });
 
 Deno.test("wasm plans: an updated variable's old value is stored beside it", async () => {
-  const device = new Device(backend), a = variable([8], "a"), b = variable([1, 8], "b");
+  const device = deviceOn(backend), a = variable([8], "a"), b = variable([1, 8], "b");
   using store = new Store(device, [a, b]);
   const first = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
   store.write(a, first);
@@ -259,7 +260,7 @@ function interleaved(rank: number): Tensor {
 }
 
 Deno.test("wasm plans: eight dimensions that do not merge, and no more", async () => {
-  const device = new Device(backend), found = await device.read(interleaved(8));
+  const device = deviceOn(backend), found = await device.read(interleaved(8));
   // Bit d of the index, from the highest, belongs to x where d is even and to y where it is odd.
   const half = (i: number, odd: number): number =>
     [0, 1, 2, 3].reduce((sum, d) => 2 * sum + (i >> (7 - 2 * d - odd) & 1), 0);
@@ -293,7 +294,7 @@ Deno.test("wasm memory: live bytes are what was given out and not given back", a
 });
 
 Deno.test("wasm memory: a plan gives all of it back", async () => {
-  const device = new Device(backend), before = device.liveBytes, x = input([1000], "x");
+  const device = deviceOn(backend), before = device.liveBytes, x = input([1000], "x");
   const plan = await device.compile({ outputs: [add(x, 1), mul(x, x)] });
   assert(plan.bytes >= 12_000 && device.liveBytes === before + 12_000);
   plan.run([[x, new Float32Array(1000).fill(3)]]);
@@ -317,7 +318,7 @@ Deno.test("wasm memory: too much is a DeviceError, and the device still works", 
       return true;
     }, `${bytes} bytes`);
   }
-  const device = new Device(backend), huge = [2 ** 15, 2 ** 15 + 64];
+  const device = deviceOn(backend), huge = [2 ** 15, 2 ** 15 + 64];
   assert.throws(() => new Store(device, [variable(huge, "fc.weight")]), DeviceError);
   const x = input(huge, "x");
   await assert.rejects(device.compile({ outputs: [add(x, 1)] }), {
@@ -326,4 +327,14 @@ Deno.test("wasm memory: too much is a DeviceError, and the device still works", 
   });
   assert.equal(backend.liveBytes, before);
   assert.deepEqual([...await device.read(add(tensor([1, 2]), 1))], [2, 3]);
+});
+
+Deno.test("a plan times each of its kernels", async () => {
+  using device = deviceOn(openWasm({ threads: 1 }));
+  const x = input([64, 64], "x");
+  using plan = await device.compile({ outputs: [interleaved(8), mul(x, 2)] });
+  plan.run([[x, new Float32Array(64 * 64).fill(4)]]);
+  const times = plan.profile(2)!;
+  assert.deepEqual(times.map((t) => t.label), plan.kernels);
+  assert(times.every((t) => t.ms >= 0 && Number.isFinite(t.ms)));
 });

@@ -114,7 +114,7 @@ Deno.test("depthwise: exact for every kind of window", () => {
   for (const conv of convs) check(conv);
 });
 
-/** Enough work for the pool, with many lines and with few. */
+/** Enough work for all threads, with many lines and with few. */
 const large: readonly Conv[] = [
   { n: 4, size: [28, 28], channels: 68, taps: [3, 3], padding: [1, 1, 1, 1] },
   { size: [7, 7], channels: 1000, taps: [5, 5], padding: [2, 2, 2, 2] },

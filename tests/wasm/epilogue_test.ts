@@ -3,8 +3,9 @@
  * map has a kernel of its own, whichever way the convolution goes.
  */
 import assert from "node:assert/strict";
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import type { Tensor } from "../../core/graph.ts";
+import { partsOf } from "../../core/plan/plan.ts";
 import { Random } from "../../core/rng.ts";
 import { type Shape, sizeOf } from "../../core/shape.ts";
 import { tensor } from "../../core/structure.ts";
@@ -67,13 +68,13 @@ function norm(y: Tensor): Tensor {
 
 for (const { name, x, w, options } of ways) {
   Deno.test(`epilogue: the same bits as apart (${name})`, async () => {
-    using device = new Device(openWasm({ threads: 1 }));
+    using device = deviceOn(openWasm({ threads: 1 }));
     for (const [what, tail] of Object.entries(tails)) {
       const outputs = [tail(conv2d(drawn(x, "x"), drawn(w, "w"), options))];
       using fused = await device.compile({ outputs });
       using apart = await device.compile({ outputs }, { fuse: false });
-      assert.equal(fused.schedule.steps.filter((s) => s.kind === "macro").length, 1);
-      const kernels = fused.executable.kernels.filter((k) => !/rsqrt/.test(k));
+      assert.equal(partsOf(fused).schedule.steps.filter((s) => s.kind === "macro").length, 1);
+      const kernels = fused.kernels.filter((k) => !/rsqrt/.test(k));
       assert.equal(kernels.length, 1, `${what}: ${kernels}`);
       fused.run();
       apart.run();
@@ -84,7 +85,7 @@ for (const { name, x, w, options } of ways) {
 }
 
 Deno.test("epilogue: NaN and infinities go through it as through the maps", async () => {
-  using device = new Device(openWasm({ threads: 1 }));
+  using device = deviceOn(openWasm({ threads: 1 }));
   const special = [NaN, Infinity, -Infinity, -0, 0, 3.4e38, -3.4e38, 1];
   const x = tensor(Float32Array.from(special), [1, 2, 4, 1]);
   const w = tensor(Float32Array.of(1, -1, 2, 0.5, 1), [1, 1, 1, 5]);

@@ -67,10 +67,10 @@ export function assertExact(
 
 /** Starts threads until so many compute, and waits until they have joined. They are never taken back. */
 export async function threads(count: number): Promise<void> {
-  const { exports, pool } = tensorModule(), deadline = performance.now() + 20_000;
-  pool.start(count - 1);
-  while (exports.pool_joined() !== count - 1) {
-    assert(performance.now() < deadline, `${exports.pool_joined()} of ${count - 1} joined`);
+  const { exports, threads } = tensorModule(), deadline = performance.now() + 20_000;
+  threads.start(count - 1);
+  while (exports.threads_joined() !== count - 1) {
+    assert(performance.now() < deadline, `${exports.threads_joined()} of ${count - 1} joined`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
 import { apply, arg, constant, type Expr, primitives as p } from "../../core/expr.ts";
-import type { MapStep, Place } from "../../core/plan/steps.ts";
+import type { BufferRange } from "../../core/plan/buffer_range.ts";
+import type { MapStep } from "../../core/plan/steps.ts";
 import { mapProgram } from "../../wasm/map_program.ts";
 import { assertClose } from "../assert.ts";
 import { meaning, valueOf } from "../reference/primitives.ts";
 
-const place = (buffer: number): Place => ({ buffer, offset: 0, bytes: 0 });
+const range = (buffer: number): BufferRange => ({ buffer, offset: 0, bytes: 0 });
 
 /** A step over arguments in buffers 0, 1 …, with outputs in the buffers given. */
 function stepOf(
@@ -23,8 +24,8 @@ function stepOf(
     label: "map",
     dims,
     size: dims.reduce((a, b) => a * b, 1),
-    args: strides.map((s, k) => ({ place: place(k), dtype: "f32", strides: s })),
-    outputs: outputs.map(([expr, buffer]) => ({ place: place(buffer), expr })),
+    args: strides.map((s, k) => ({ range: range(k), dtype: "f32", strides: s })),
+    outputs: outputs.map(([expr, buffer]) => ({ range: range(buffer), expr })),
   };
 }
 
@@ -32,8 +33,8 @@ function stepOf(
 const assemble = (step: MapStep): Uint32Array =>
   mapProgram(
     step,
-    (k) => 1000 + step.args[k].place.buffer,
-    (k) => 1000 + step.outputs[k].place.buffer,
+    (k) => 1000 + step.args[k].range.buffer,
+    (k) => 1000 + step.outputs[k].range.buffer,
   );
 
 const byCode = new Map(Object.values(p).map((fn) => [fn.code, fn]));

@@ -148,34 +148,6 @@ export function max_pool_grad(x: number, dy: number, dx: number, geom: number): 
 export function pixels(x: number, y: number, count: number, channels: number, scale_shift: number): void;
 
 /**
- * Sends all workers home for good, after a trap on the main thread or on theirs.
- */
-export function pool_close(): void;
-
-/**
- * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
- * stress test of the pool. `tasks` must be at least 2.
- */
-export function pool_count(jobs: number, tasks: number, hits: number): void;
-
-/**
- * Number of pool workers that have joined so far.
- */
-export function pool_joined(): number;
-
-/**
- * For a worker whose task has trapped, called by what caught that: the task counts as done, so
- * that nobody waits for it. What is left of the job is skipped, and its caller traps.
- */
-export function pool_task_trapped(): void;
-
-/**
- * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
- * then sleep until one comes; help; again. Returns once the pool was closed.
- */
-export function pool_worker(spin: number): void;
-
-/**
  * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an
  * empty maximum minus infinity; NaN propagates.
  */
@@ -206,6 +178,34 @@ export function softmax(x: number, y: number, rows: number, c: number, log: numb
  * The gradient of [`softmax`] with respect to x, from its result and the result's gradient.
  */
 export function softmax_grad(y: number, dy: number, dx: number, rows: number, c: number, log: number): void;
+
+/**
+ * Sends all workers home for good, after a trap on the main thread or on theirs.
+ */
+export function threads_close(): void;
+
+/**
+ * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
+ * stress test of the threads. `tasks` must be at least 2.
+ */
+export function threads_count(jobs: number, tasks: number, hits: number): void;
+
+/**
+ * Number of worker threads that have joined so far.
+ */
+export function threads_joined(): number;
+
+/**
+ * For a worker whose task has trapped, called by what caught that: the task counts as done, so
+ * that nobody waits for it. What is left of the job is skipped, and its caller traps.
+ */
+export function threads_task_trapped(): void;
+
+/**
+ * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
+ * then sleep until one comes; help; again. Returns once the threads were closed.
+ */
+export function threads_worker(spin: number): void;
 
 /**
  * `y[i]` = the upper 24 bits of the first word for the counter `(counter[1] * each + i,
@@ -257,17 +257,17 @@ export interface InitOutput {
     readonly max_pool: (a: number, b: number, c: number) => void;
     readonly max_pool_grad: (a: number, b: number, c: number, d: number) => void;
     readonly pixels: (a: number, b: number, c: number, d: number, e: number) => void;
-    readonly pool_close: () => void;
-    readonly pool_count: (a: number, b: number, c: number) => void;
-    readonly pool_joined: () => number;
-    readonly pool_task_trapped: () => void;
-    readonly pool_worker: (a: number) => void;
     readonly reduce: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
     readonly rehearse: (a: number) => void;
     readonly soft_cross_entropy: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly soft_cross_entropy_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly softmax: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly softmax_grad: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
+    readonly threads_close: () => void;
+    readonly threads_count: (a: number, b: number, c: number) => void;
+    readonly threads_joined: () => number;
+    readonly threads_task_trapped: () => void;
+    readonly threads_worker: (a: number) => void;
     readonly uniform: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly workspace_bytes: () => number;
     readonly workspace_reserve: () => number;

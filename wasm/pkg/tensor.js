@@ -324,50 +324,6 @@ export function pixels(x, y, count, channels, scale_shift) {
 }
 
 /**
- * Sends all workers home for good, after a trap on the main thread or on theirs.
- */
-export function pool_close() {
-    wasm.pool_close();
-}
-
-/**
- * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
- * stress test of the pool. `tasks` must be at least 2.
- * @param {number} jobs
- * @param {number} tasks
- * @param {number} hits
- */
-export function pool_count(jobs, tasks, hits) {
-    wasm.pool_count(jobs, tasks, hits);
-}
-
-/**
- * Number of pool workers that have joined so far.
- * @returns {number}
- */
-export function pool_joined() {
-    const ret = wasm.pool_joined();
-    return ret >>> 0;
-}
-
-/**
- * For a worker whose task has trapped, called by what caught that: the task counts as done, so
- * that nobody waits for it. What is left of the job is skipped, and its caller traps.
- */
-export function pool_task_trapped() {
-    wasm.pool_task_trapped();
-}
-
-/**
- * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
- * then sleep until one comes; help; again. Returns once the pool was closed.
- * @param {number} spin
- */
-export function pool_worker(spin) {
-    wasm.pool_worker(spin);
-}
-
-/**
  * `y[o, i] = scale * sum (kind 0) or maximum (kind 1) over m of x[o, m, i]`. An empty sum is 0, an
  * empty maximum minus infinity; NaN propagates.
  * @param {number} x
@@ -439,6 +395,50 @@ export function softmax(x, y, rows, c, log) {
  */
 export function softmax_grad(y, dy, dx, rows, c, log) {
     wasm.softmax_grad(y, dy, dx, rows, c, log);
+}
+
+/**
+ * Sends all workers home for good, after a trap on the main thread or on theirs.
+ */
+export function threads_close() {
+    wasm.threads_close();
+}
+
+/**
+ * Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
+ * stress test of the threads. `tasks` must be at least 2.
+ * @param {number} jobs
+ * @param {number} tasks
+ * @param {number} hits
+ */
+export function threads_count(jobs, tasks, hits) {
+    wasm.threads_count(jobs, tasks, hits);
+}
+
+/**
+ * Number of worker threads that have joined so far.
+ * @returns {number}
+ */
+export function threads_joined() {
+    const ret = wasm.threads_joined();
+    return ret >>> 0;
+}
+
+/**
+ * For a worker whose task has trapped, called by what caught that: the task counts as done, so
+ * that nobody waits for it. What is left of the job is skipped, and its caller traps.
+ */
+export function threads_task_trapped() {
+    wasm.threads_task_trapped();
+}
+
+/**
+ * A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
+ * then sleep until one comes; help; again. Returns once the threads were closed.
+ * @param {number} spin
+ */
+export function threads_worker(spin) {
+    wasm.threads_worker(spin);
 }
 
 /**

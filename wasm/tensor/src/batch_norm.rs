@@ -5,7 +5,7 @@
 //! once, and a mean far from zero does not eat the variance.
 mod grad;
 
-use crate::{memory, pool, simd::*};
+use crate::{memory, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// Floats of a chunk: 24 KiB.
@@ -16,7 +16,7 @@ const SHORT: usize = 64;
 
 /// Rows of a chunk and the number of chunks.
 pub fn chunks(rows: usize, c: usize) -> (usize, usize) {
-    pool::split(rows, (CHUNK / c.max(16)).max(8), 4096)
+    threads::split(rows, (CHUNK / c.max(16)).max(8), 4096)
 }
 
 /// Statistics of a batch: `mean`, `var_unbiased` for the running estimate (biased for a single row),
@@ -47,7 +47,7 @@ pub fn batch_statistics(
     };
     // SAFETY: TypeScript has checked the sizes; every task has its own sums and rows.
     unsafe {
-        pool::run(work, count, &|task| {
+        threads::run(work, count, &|task| {
             let task = task as usize;
             let first = task * size;
             let to = sums.add(task * 3 * stride);

@@ -1,6 +1,6 @@
 //! Copies: whole, filled, and strided (slice, pad, concatenate, transpose).
 use crate::gemm::pack::transpose;
-use crate::{pool, simd::*};
+use crate::{simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 const MAX_RANK: usize = 8;
@@ -128,8 +128,8 @@ pub fn copy_strided(
         }
         let (count, strides) = (walk.dims[last], (walk.from[last], walk.to[last]));
         let lines = total / count;
-        let (size, chunks) = pool::split(lines, (8192 / count).max(1), 64);
-        pool::run(work, chunks, &|task| {
+        let (size, chunks) = threads::split(lines, (8192 / count).max(1), 64);
+        threads::run(work, chunks, &|task| {
             let first = task as usize * size;
             for i in first..lines.min(first + size) {
                 let (from, to) = walk.offsets(1, i);
@@ -153,10 +153,10 @@ unsafe fn transpose_planes(src: *const f32, dst: *mut f32, walk: &Walk, work: u6
     let columns = walk.dims[walk.rank - 1];
     let planes = walk.dims[..walk.rank - 2].iter().product::<usize>();
     let strips = columns.div_ceil(COLUMNS);
-    let (size, chunks) = pool::split(planes * strips, 1, 64);
+    let (size, chunks) = threads::split(planes * strips, 1, 64);
     // SAFETY: every task writes strips of its own.
     unsafe {
-        pool::run(work, chunks, &|task| {
+        threads::run(work, chunks, &|task| {
             let first = task as usize * size;
             for i in first..(planes * strips).min(first + size) {
                 let (from, to) = walk.offsets(2, i / strips);

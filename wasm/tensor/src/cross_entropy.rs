@@ -1,7 +1,7 @@
 //! Softmax cross-entropy against class labels, as PyTorch defines it: class weights, label
 //! smoothing, an ignored label.
 use crate::softmax::{log_sum, row_chunks, row_work};
-use crate::{math, pool, simd::*};
+use crate::{math, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// What both directions know about the task.
@@ -59,7 +59,7 @@ pub fn cross_entropy(
     let (size, count) = row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(row_work(rows, classes), count, &|task| {
+        threads::run(row_work(rows, classes), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let (x, label) = (logits.add(row * classes), *labels.add(row));
@@ -120,7 +120,7 @@ pub fn cross_entropy_grad(
         } else {
             0.0
         };
-        pool::run(row_work(rows, classes), count, &|task| {
+        threads::run(row_work(rows, classes), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let (x, to) = (logits.add(row * classes), dlogits.add(row * classes));

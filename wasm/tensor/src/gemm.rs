@@ -11,7 +11,7 @@ pub mod pack;
 pub mod segments;
 pub mod strips;
 
-use crate::pool;
+use crate::threads;
 use chunk::chunk;
 use epilogue::Epilogue;
 use micro::Segment;
@@ -119,7 +119,7 @@ impl Grid {
         let row_chunks = m.div_ceil(chunk_rows);
         // With few rows the columns are split too.
         let panels = n.div_ceil(COLUMNS);
-        let (chunk_panels, panel_chunks) = pool::split(panels, 1, 16usize.div_ceil(row_chunks));
+        let (chunk_panels, panel_chunks) = threads::split(panels, 1, 16usize.div_ceil(row_chunks));
         Grid {
             chunk_rows,
             row_chunks,
@@ -130,7 +130,7 @@ impl Grid {
 
     /// For one thread: as few chunks as the tables allow. No sum depends on the grid.
     fn whole(m: usize, n: usize) -> Grid {
-        let (chunk_rows, row_chunks) = pool::split(m, m.min(MAX_ROWS), m.div_ceil(MAX_ROWS));
+        let (chunk_rows, row_chunks) = threads::split(m, m.min(MAX_ROWS), m.div_ceil(MAX_ROWS));
         Grid {
             chunk_rows,
             row_chunks,
@@ -144,7 +144,7 @@ impl Grid {
     }
 }
 
-/// Runs `count` products of one shape on the pool, if they are worth it.
+/// Runs `count` products of one shape on all threads, if they are worth it.
 ///
 /// # Safety
 /// All addresses are valid and the products write disjoint memory.
@@ -156,14 +156,14 @@ pub unsafe fn run<R: Rows>(
     at: &dyn Fn(usize) -> Problem<R>,
 ) {
     let work = 2 * m as u64 * n as u64 * k as u64 * count as u64;
-    let grid = if work < pool::PARALLEL_WORK {
+    let grid = if work < threads::PARALLEL_WORK {
         Grid::whole(m, n)
     } else {
         Grid::new(m, n)
     };
     // SAFETY: tasks write disjoint rows and columns of C.
     unsafe {
-        pool::run(work, count * grid.tasks(), &|task| {
+        threads::run(work, count * grid.tasks(), &|task| {
             let (product, task) = (task as usize / grid.tasks(), task as usize % grid.tasks());
             chunk(&at(product), &grid, task);
         });

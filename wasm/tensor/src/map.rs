@@ -7,7 +7,7 @@
 mod load;
 mod ops;
 
-use crate::{memory, pool};
+use crate::{memory, threads};
 use load::{Load, Source};
 use wasm_bindgen::prelude::*;
 
@@ -125,7 +125,7 @@ pub fn map(program: *const u32) {
         let cost = p.cost();
         // Chunks of at least 16 blocks or 32 k operations.
         let blocks = p.elements.div_ceil(BLOCK);
-        let (size, chunks) = pool::split(blocks, 16, 64);
+        let (size, chunks) = threads::split(blocks, 16, 64);
         let (load_size, lasting) = (0..p.load_count).fold((0, 0), |(size, lasting), i| {
             let load = p.load(i);
             (size + load.state_len(), lasting + load.scratch_len())
@@ -136,7 +136,7 @@ pub fn map(program: *const u32) {
         let Some([scratch]) = memory::workspace([memory::floats([each, chunks])]) else {
             return;
         };
-        pool::run(p.elements as u64 * cost * 2, chunks, &|task| {
+        threads::run(p.elements as u64 * cost * 2, chunks, &|task| {
             let task = task as usize;
             let machine = Machine::new(&p, scratch.add(task * each));
             machine.run(task * size, blocks.min(task * size + size));

@@ -1,16 +1,16 @@
 //! Pixels to floats: one `u32` of four bytes per pixel (R lowest) to 1, 3 or 4 scaled channels.
-use crate::{pool, simd::*};
+use crate::{simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// `y[i, ch] = byte ch of x[i] * scale[ch] + shift[ch]` for the first `channels` (1, 3 or 4)
 /// channels; `scale_shift` holds four scales and four shifts.
 #[wasm_bindgen]
 pub fn pixels(x: *const u32, y: *mut f32, count: usize, channels: usize, scale_shift: *const f32) {
-    let (size, chunks) = pool::split(count.div_ceil(4), 2048, 64);
+    let (size, chunks) = threads::split(count.div_ceil(4), 2048, 64);
     // SAFETY: TypeScript has checked the sizes; every task writes its own pixels.
     unsafe {
         let (scale, shift) = (load(scale_shift), load(scale_shift.add(4)));
-        pool::run(count as u64 * channels as u64 * 4, chunks, &|task| {
+        threads::run(count as u64 * channels as u64 * 4, chunks, &|task| {
             let first = task as usize * size * 4;
             let len = (size * 4).min(count - first);
             let (x, y) = (x.add(first), y.add(first * channels));

@@ -1,5 +1,5 @@
 //! The rank of the label among the logits: top-k accuracy without sorting.
-use crate::pool;
+use crate::threads;
 use wasm_bindgen::prelude::*;
 
 /// For every row the number of classes that beat the label's: a greater logit, or an equal one of a
@@ -17,7 +17,7 @@ pub fn label_rank(
     let (size, count) = crate::softmax::row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(rows as u64 * classes as u64 * 2, count, &|task| {
+        threads::run(rows as u64 * classes as u64 * 2, count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let label = *labels.add(row);

@@ -2,7 +2,7 @@
 //!
 //! Long sums are cut into fixed chunks whose partial results are combined in order: parallel, the
 //! same for any number of threads, and more exact than one long running sum.
-use crate::{memory, pool, simd::*};
+use crate::{memory, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// Elements of a chunk, at least.
@@ -53,9 +53,9 @@ unsafe fn reduce_with(
     let (size, parts) = if outer >= 64 {
         (mid, 1)
     } else {
-        pool::split(mid, (CHUNK / inner.max(1)).max(16), 64)
+        threads::split(mid, (CHUNK / inner.max(1)).max(16), 64)
     };
-    let (row_size, row_chunks) = pool::split(outer, 1, 64);
+    let (row_size, row_chunks) = threads::split(outer, 1, 64);
     let parts = parts.max(1);
     let direct = parts == 1;
     let room = if direct {
@@ -69,7 +69,7 @@ unsafe fn reduce_with(
     let to = if direct { y } else { partial };
     // SAFETY: every task writes its own part of every row.
     unsafe {
-        pool::run(work, row_chunks * parts, &|task| {
+        threads::run(work, row_chunks * parts, &|task| {
             let (chunk, part) = (task as usize / parts, task as usize % parts);
             let first = chunk * row_size;
             for o in first..outer.min(first + row_size) {

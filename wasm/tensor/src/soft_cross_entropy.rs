@@ -1,6 +1,6 @@
 //! Softmax cross-entropy against probabilities: mixed labels, distillation.
 use crate::softmax::{log_sum, row_chunks, row_work};
-use crate::{math, pool, simd::*};
+use crate::{math, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// `loss = sum over c of target_c (-log p_c)` for every row.
@@ -15,7 +15,7 @@ pub fn soft_cross_entropy(
     let (size, count) = row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(row_work(rows, classes), count, &|task| {
+        threads::run(row_work(rows, classes), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let [x, t] = [logits, target].map(|p| p.add(row * classes));
@@ -55,7 +55,7 @@ pub fn soft_cross_entropy_grad(
     let (size, count) = row_chunks(rows, classes);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(row_work(rows, classes), count, &|task| {
+        threads::run(row_work(rows, classes), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let [x, t] = [logits, target].map(|p| p.add(row * classes));

@@ -1,11 +1,11 @@
 //! Softmax and its logarithm over the rows of `[rows, c]`, with their gradients; and what the
 //! cross-entropies share with them.
-use crate::{math, pool, simd::*};
+use crate::{math, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// Rows per task, and the number of tasks.
 pub fn row_chunks(rows: usize, c: usize) -> (usize, usize) {
-    pool::split(rows, (4096 / c.max(1)).max(1), 64)
+    threads::split(rows, (4096 / c.max(1)).max(1), 64)
 }
 
 /// Work of a kernel that takes an exponential of every element.
@@ -54,7 +54,7 @@ pub fn softmax(x: *const f32, y: *mut f32, rows: usize, c: usize, log: u32) {
     let (size, count) = row_chunks(rows, c);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(row_work(rows, c), count, &|task| {
+        threads::run(row_work(rows, c), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let (x, y) = (x.add(row * c), y.add(row * c));
@@ -107,7 +107,7 @@ pub fn softmax_grad(y: *const f32, dy: *const f32, dx: *mut f32, rows: usize, c:
     let (size, count) = row_chunks(rows, c);
     // SAFETY: TypeScript has checked the sizes; every task writes its own rows.
     unsafe {
-        pool::run(row_work(rows, c), count, &|task| {
+        threads::run(row_work(rows, c), count, &|task| {
             let first = task as usize * size;
             for row in first..rows.min(first + size) {
                 let [y, dy] = [y, dy].map(|p| p.add(row * c));

@@ -1,5 +1,5 @@
 //! Uniform random numbers by Threefry-2x32 with 20 rounds: a pure function of key and counter.
-use crate::{pool, simd::*};
+use crate::{simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
@@ -9,13 +9,13 @@ const PARITY: u32 = 0x1bd1_1bda;
 /// counter[0])`, times 2^-24. `each` is the number of elements of an example.
 #[wasm_bindgen]
 pub fn uniform(counter: *const u32, key: *const u32, y: *mut f32, count: usize, each: usize) {
-    let (size, chunks) = pool::split(count.div_ceil(4), 1024, 64);
+    let (size, chunks) = threads::split(count.div_ceil(4), 1024, 64);
     // SAFETY: TypeScript has checked the sizes; every task writes its own elements.
     unsafe {
         let (step, example) = (*counter, *counter.add(1));
         let keys = [*key, *key.add(1), *key ^ *key.add(1) ^ PARITY];
         let start = example.wrapping_mul(each as u32);
-        pool::run(count as u64 * 32, chunks, &|task| {
+        threads::run(count as u64 * 32, chunks, &|task| {
             let first = task as usize * size * 4;
             let len = (size * 4).min(count - first);
             run(

@@ -1,6 +1,6 @@
 //! Gradients of batch normalisation: two sums per channel.
 use super::{by_channels, chunks, load_n};
-use crate::{memory, pool, simd::*};
+use crate::{memory, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// Gradients of gamma and beta, and slope and offset in `dx = scale (dy + slope (x - mean) + offset)`,
@@ -26,7 +26,7 @@ pub fn batch_norm_sums(
     };
     // SAFETY: TypeScript has checked the sizes; every task has its own sums and rows.
     unsafe {
-        pool::run(work, count, &|task| {
+        threads::run(work, count, &|task| {
             let first = task as usize * size;
             let to = sums.add(task as usize * 2 * stride);
             let (x, dy) = (x.add(first * c), dy.add(first * c));

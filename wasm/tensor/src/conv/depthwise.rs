@@ -14,7 +14,7 @@ mod weight_lines;
 
 use super::Geometry;
 use crate::gemm::epilogue::Epilogue;
-use crate::pool;
+use crate::threads;
 use lines::Lines;
 pub use weight_grad::weight_grad;
 
@@ -36,12 +36,12 @@ fn tiled(g: &Geometry) -> bool {
 /// # Safety
 /// Tasks write the lines and channels they are given, and nothing else.
 unsafe fn run(lines: usize, g: &Geometry, task: &dyn Fn(Part)) {
-    let (size, chunks) = pool::split(lines, 1, 256);
+    let (size, chunks) = threads::split(lines, 1, 256);
     let vectors = g.cin.div_ceil(16);
-    let (width, parts) = pool::split(vectors, 1, 16usize.div_ceil(chunks));
+    let (width, parts) = threads::split(vectors, 1, 16usize.div_ceil(chunks));
     // SAFETY: no two tasks are given the same lines and channels.
     unsafe {
-        pool::run(2 * g.work(), chunks * parts, &|i| {
+        threads::run(2 * g.work(), chunks * parts, &|i| {
             let (chunk, part) = (i as usize / parts, i as usize % parts);
             task(Part {
                 lines: (chunk * size, lines.min((chunk + 1) * size)),

@@ -6,7 +6,7 @@ use crate::gemm::pack::{pack_rows, packed_len, panel_width, worth_packing, PANEL
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem, Rows};
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 
 /// `conv2d`, never by Winograd's filtering.
 ///
@@ -174,7 +174,7 @@ unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, k: usize, n: usize) {
     let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
-        pool::run(floats([2, k, n, g.groups]), g.groups * panels, &|task| {
+        threads::run(floats([2, k, n, g.groups]), g.groups * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let to = to.add(i * packed_len(k, n) as usize + column * k);
             pack_rows(w.add(i * n + column), g.cout, k, panel_width(n, column), to);

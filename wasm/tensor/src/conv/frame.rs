@@ -1,5 +1,5 @@
 //! Images in a frame of zeros, so that windows never leave their image.
-use crate::{memory::floats, pool, simd::*};
+use crate::{memory::floats, simd::*, threads};
 
 /// Floats of framed images made at a time: bounds the workspace.
 const FRAMED_MAX: usize = 8 << 20;
@@ -69,10 +69,10 @@ impl Frame {
         }
         let rows = count * self.frame_h;
         let row_len = self.frame_w * self.channels;
-        let (size, chunks) = pool::split(rows, (16384 / row_len.max(1)).max(1), 64);
+        let (size, chunks) = threads::split(rows, (16384 / row_len.max(1)).max(1), 64);
         // SAFETY: every task writes frame rows of its own.
         unsafe {
-            pool::run(floats([rows, row_len, 2]), chunks, &|task| {
+            threads::run(floats([rows, row_len, 2]), chunks, &|task| {
                 let first = task as usize * size;
                 for row in first..rows.min(first + size) {
                     self.fill_row(x, row, scratch.add(row * row_len));

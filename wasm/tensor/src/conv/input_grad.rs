@@ -9,7 +9,7 @@ use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, Operand, Problem};
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 
 /// `conv2d_input_grad`, never by Winograd's filtering.
 ///
@@ -134,7 +134,7 @@ unsafe fn pack(w: *const f32, to: *mut f32, g: &Geometry, order: *const u32, met
     let panels = n.div_ceil(PANEL);
     // SAFETY: every task writes a panel of its own.
     unsafe {
-        pool::run(floats([4, k, n, g.groups]), g.groups * panels, &|task| {
+        threads::run(floats([4, k, n, g.groups]), g.groups * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let width = panel_width(n, column);
             let to = to.add(i * packed_len(k, n) as usize + column * k);

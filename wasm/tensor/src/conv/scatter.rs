@@ -12,7 +12,7 @@ use crate::gemm::pack::{pack_columns, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run_here, Operand, Problem};
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 
 /// Whether this needs no padding and is cheaper than gathering.
 pub fn pays(g: &Geometry) -> bool {
@@ -32,7 +32,7 @@ pub fn pays(g: &Geometry) -> bool {
 /// # Safety
 /// Shapes as in `conv2d_input_grad`, and [`pays`] holds.
 pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geometry) {
-    let (size, chunks) = pool::split(g.n, 1, 64);
+    let (size, chunks) = threads::split(g.n, 1, 64);
     let room = segments_len(g.kh, g.cout);
     let sizes = [
         packed_len(g.kh * g.cout, g.kw * g.cin),
@@ -45,7 +45,7 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
     // SAFETY: tasks write images of their own; scratch is as large as asked for.
     unsafe {
         pack(w, packed, g);
-        pool::run(g.work(), chunks, &|task| {
+        threads::run(g.work(), chunks, &|task| {
             let first = task as usize * size;
             let images = size.min(g.n - first);
             let dy = dy.add(first * g.oh * g.ow * g.cout);

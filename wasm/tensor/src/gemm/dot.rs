@@ -1,7 +1,7 @@
 //! Products of few rows with a transposed B: both operands are contiguous along k, so tiles of
 //! 4x2 dot products run without packing B, which would cost as much as the product itself.
-use crate::pool;
 use crate::simd::*;
+use crate::threads;
 
 /// Rows up to which this beats packing B.
 pub const MAX_ROWS: usize = 8;
@@ -17,10 +17,10 @@ pub unsafe fn dot_product(
     (m, n, k): (usize, usize, usize),
 ) {
     let work = 2 * m as u64 * n as u64 * k as u64;
-    let (size, count) = pool::split(n.div_ceil(2), 4, 16);
+    let (size, count) = threads::split(n.div_ceil(2), 4, 16);
     // SAFETY: tasks write disjoint columns.
     unsafe {
-        pool::run(work, count, &|task| {
+        threads::run(work, count, &|task| {
             let first = task as usize * size * 2;
             for j in (first..n.min(first + 2 * size)).step_by(2) {
                 for i in (0..m).step_by(4) {

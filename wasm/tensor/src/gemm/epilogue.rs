@@ -1,8 +1,8 @@
 //! What follows a product or convolution, done while a part of its result is still in the caches:
 //! `v = min(max((v - mean) scale + shift + residual, low), high)`, in this order and with as many
 //! roundings as the pointwise operations it stands for, so that not a bit depends on it.
-use crate::pool;
 use crate::simd::*;
+use crate::threads;
 
 /// The numbers of an epilogue. Vectors have a value for each channel; the residual has one for each
 /// value of the result, in the same places.
@@ -161,11 +161,11 @@ impl Epilogue {
         let Some(then) = self.part(0) else {
             return;
         };
-        let (size, chunks) = pool::split(pixels, (4096 / channels.max(1)).max(1), 64);
+        let (size, chunks) = threads::split(pixels, (4096 / channels.max(1)).max(1), 64);
         let y = y as usize;
         // SAFETY: tasks have pixels of their own.
         unsafe {
-            pool::run(8 * pixels as u64 * channels as u64, chunks, &|task| {
+            threads::run(8 * pixels as u64 * channels as u64, chunks, &|task| {
                 let first = task as usize * size;
                 let count = size.min(pixels - first);
                 let pitch = channels * 4;

@@ -4,7 +4,7 @@ use super::pack::{pack_columns, pack_rows, packed_len, panel_width, worth_packin
 use super::segments::{segments_len, SegmentList};
 use super::{run, EvenRows, Operand, Problem};
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 use wasm_bindgen::prelude::*;
 
 /// Floats of packed B made at a time.
@@ -135,7 +135,7 @@ unsafe fn pack(b: *const f32, to: *mut f32, g: &Geometry, count: usize) {
     let work = floats([count, k, n, 2]);
     // SAFETY: every task writes a panel of its own.
     unsafe {
-        pool::run(work, count * panels, &|task| {
+        threads::run(work, count * panels, &|task| {
             let (i, column) = (task as usize / panels, task as usize % panels * PANEL);
             let (b, width) = (g.b(b, i), panel_width(n, column));
             let to = to.add(i * packed_len(k, n) as usize + column * k);

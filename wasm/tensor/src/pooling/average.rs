@@ -1,6 +1,6 @@
 //! Average pooling, over the whole window or over its part inside the image.
 use super::{Geometry, Span};
-use crate::{memory::floats, pool, simd::*};
+use crate::{memory::floats, simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// What a window's sum is multiplied by: padding counts as zeros, or not at all.
@@ -21,8 +21,8 @@ pub fn avg_pool(x: *const f32, y: *mut f32, geom: *const i32, count_padding: u32
     unsafe {
         let g = Geometry::read(geom);
         let lines = g.n * g.oh;
-        let (size, chunks) = pool::split(lines, 1, 128);
-        pool::run(2 * g.work(), chunks, &|task| {
+        let (size, chunks) = threads::split(lines, 1, 128);
+        threads::run(2 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for line in first..lines.min(first + size) {
                 average_line(x, y, &g, line, count_padding != 0);
@@ -62,9 +62,9 @@ pub fn avg_pool_grad(dy: *const f32, dx: *mut f32, geom: *const i32, count_paddi
     // SAFETY: TypeScript has checked geometry and sizes; every task has images of its own.
     unsafe {
         let g = Geometry::read(geom);
-        let (size, chunks) = pool::split(g.n, 1, 64);
+        let (size, chunks) = threads::split(g.n, 1, 64);
         let image = g.h * g.w * g.c;
-        pool::run(4 * g.work(), chunks, &|task| {
+        threads::run(4 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for n in first..g.n.min(first + size) {
                 core::ptr::write_bytes(dx.add(n * image), 0, image);

@@ -1,7 +1,7 @@
 //! Maximum pooling. NaN counts as greatest, and the gradient goes to the first maximum of a window,
 //! as in PyTorch.
 use super::{Geometry, Span};
-use crate::{pool, simd::*};
+use crate::{simd::*, threads};
 use wasm_bindgen::prelude::*;
 
 /// `y[n, oy, ox, c] = max of x over the window`; padding is minus infinity.
@@ -11,8 +11,8 @@ pub fn max_pool(x: *const f32, y: *mut f32, geom: *const i32) {
     unsafe {
         let g = Geometry::read(geom);
         let lines = g.n * g.oh;
-        let (size, chunks) = pool::split(lines, 1, 128);
-        pool::run(2 * g.work(), chunks, &|task| {
+        let (size, chunks) = threads::split(lines, 1, 128);
+        threads::run(2 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for line in first..lines.min(first + size) {
                 max_line(x, y, &g, line);
@@ -101,10 +101,10 @@ pub fn max_pool_grad(x: *const f32, dy: *const f32, dx: *mut f32, geom: *const i
     // SAFETY: TypeScript has checked geometry and sizes; every task has images of its own.
     unsafe {
         let g = Geometry::read(geom);
-        let (size, chunks) = pool::split(g.n, 1, 64);
+        let (size, chunks) = threads::split(g.n, 1, 64);
         let image = g.h * g.w * g.c;
         let tiled = g.tiles_image();
-        pool::run(4 * g.work(), chunks, &|task| {
+        threads::run(4 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for n in first..g.n.min(first + size) {
                 if !tiled {

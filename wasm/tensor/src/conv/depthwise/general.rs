@@ -3,7 +3,7 @@ use super::inside;
 use crate::conv::Geometry;
 use crate::memory::floats;
 use crate::simd::*;
-use crate::{memory, pool};
+use crate::{memory, threads};
 
 /// Vectors of channels kept as accumulators.
 const BLOCK: usize = 4;
@@ -12,10 +12,10 @@ const BLOCK: usize = 4;
 /// Shapes as in `conv2d`.
 pub unsafe fn forward(x: *const f32, w: *const f32, y: *mut f32, g: &Geometry) {
     let lines = g.n * g.oh;
-    let (size, chunks) = pool::split(lines, 1, 256);
+    let (size, chunks) = threads::split(lines, 1, 256);
     // SAFETY: every task writes its own lines of y.
     unsafe {
-        pool::run(2 * g.work(), chunks, &|task| {
+        threads::run(2 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for line in first..lines.min(first + size) {
                 if g.group_out == 1 {
@@ -171,10 +171,10 @@ pub unsafe fn input_grad(dy: *const f32, w: *const f32, dx: *mut f32, g: &Geomet
         };
     }
     let lines = g.n * g.h;
-    let (size, chunks) = pool::split(lines, 1, 256);
+    let (size, chunks) = threads::split(lines, 1, 256);
     // SAFETY: every task writes its own lines of dx.
     unsafe {
-        pool::run(2 * g.work(), chunks, &|task| {
+        threads::run(2 * g.work(), chunks, &|task| {
             let first = task as usize * size;
             for line in first..lines.min(first + size) {
                 input_grad_line(dy, w, dx, g, line);

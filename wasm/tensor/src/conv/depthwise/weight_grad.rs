@@ -4,7 +4,7 @@ use super::{general, inside, tiled};
 use crate::conv::Geometry;
 use crate::memory::floats;
 use crate::simd::*;
-use crate::{memory, pool};
+use crate::{memory, threads};
 
 /// Bytes of x and dy that one vector of channels after the other walks through: they stay in the
 /// first-level cache.
@@ -19,19 +19,19 @@ const BLOCK: usize = 16;
 /// Shapes as in `conv2d_weight_grad`.
 pub unsafe fn weight_grad(x: *const f32, dy: *const f32, dw: *mut f32, g: &Geometry) {
     let (lines, weights) = (g.n * g.oh, g.kh * g.kw * g.cout);
-    let (size, parts) = pool::split(lines, 8, 32);
+    let (size, parts) = threads::split(lines, 8, 32);
     let Some([partial]) = memory::workspace([floats([weights, parts])]) else {
         return;
     };
     // With few parts the channels are split too.
     let blocks = g.cout.div_ceil(BLOCK);
     let (width, splits) = match tiled(g) {
-        true => pool::split(blocks, 1, 16usize.div_ceil(parts)),
+        true => threads::split(blocks, 1, 16usize.div_ceil(parts)),
         false => (blocks, 1),
     };
     // SAFETY: every task has its own sums.
     unsafe {
-        pool::run(2 * g.work(), parts * splits, &|task| {
+        threads::run(2 * g.work(), parts * splits, &|task| {
             let (part, split) = (task as usize / splits, task as usize % splits);
             let range = (part * size, lines.min((part + 1) * size));
             let sums = partial.add(part * weights);

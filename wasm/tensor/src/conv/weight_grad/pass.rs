@@ -5,7 +5,7 @@ use crate::gemm::micro::Segment;
 use crate::gemm::pack::{pack_rows, packed_len, panel_width, PANEL};
 use crate::gemm::segments::{segments_len, SegmentList};
 use crate::gemm::{run, run_here, EvenRows, Operand, Problem, Rows};
-use crate::pool;
+use crate::threads;
 
 /// Rows that are the weights `(ky, kx, ci)` of a group.
 #[derive(Clone, Copy)]
@@ -184,7 +184,7 @@ impl<'a> Pass<'a> {
         let size = total.div_ceil(self.cut.parts);
         // SAFETY: every part has its own sums and its own room for segments.
         unsafe {
-            pool::run(g.work(), self.cut.parts, &|part| {
+            threads::run(g.work(), self.cut.parts, &|part| {
                 let part = part as usize;
                 let (first, end) = ((part * size).min(total), ((part + 1) * size).min(total));
                 let room = self.scratch.add(segments_len(first, g.ow) as usize);
@@ -208,10 +208,10 @@ impl<'a> Pass<'a> {
 pub unsafe fn pack(dy: *const f32, to: *mut f32, g: &Geometry, pixels: usize) {
     let n = g.group_out;
     let panels = g.groups * n.div_ceil(PANEL);
-    let (size, chunks) = pool::split(pixels, 512, 16);
+    let (size, chunks) = threads::split(pixels, 512, 16);
     // SAFETY: every task writes its own rows of its own panel.
     unsafe {
-        pool::run((2 * pixels * g.cout) as u64, panels * chunks, &|task| {
+        threads::run((2 * pixels * g.cout) as u64, panels * chunks, &|task| {
             let (panel, first) = (task as usize % panels, task as usize / panels * size);
             let (i, column) = (panel / n.div_ceil(PANEL), panel % n.div_ceil(PANEL) * PANEL);
             let (width, rows) = (panel_width(n, column), size.min(pixels - first));

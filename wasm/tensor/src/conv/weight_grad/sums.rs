@@ -1,17 +1,17 @@
 //! Adds up the sums of the parts, always in the same order.
 use crate::conv::Geometry;
-use crate::pool;
 use crate::simd::*;
+use crate::threads;
 
 /// dw = the parts' sums, in order; or added to dw.
 ///
 /// # Safety
 /// `partial` holds the parts' sums.
 pub unsafe fn add_parts(partial: *const f32, parts: usize, len: usize, dw: *mut f32, add: bool) {
-    let (size, chunks) = pool::split(len.div_ceil(4), 256, 64);
+    let (size, chunks) = threads::split(len.div_ceil(4), 256, 64);
     // SAFETY: every task writes its own piece of dw.
     unsafe {
-        pool::run((2 * parts * len) as u64, chunks, &|task| {
+        threads::run((2 * parts * len) as u64, chunks, &|task| {
             let first = task as usize * size * 4;
             for at in (first..len.min(first + size * 4)).step_by(4) {
                 let mut sum = if add { load(dw.add(at)) } else { ZERO };

@@ -10,7 +10,7 @@ use super::tile::{collect, spread, Points};
 use super::GAP;
 use crate::gemm::epilogue::Epilogue;
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 use core::ops::Range;
 
 /// Most tiles at a time.
@@ -45,7 +45,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
     then: &Epilogue,
 ) {
     let (cin, cout, tiles) = (plane.cin, plane.cout, plane.tiles(M));
-    let (wave, waves) = pool::split(tiles, 1, tiles.div_ceil(TILES));
+    let (wave, waves) = threads::split(tiles, 1, tiles.div_ceil(TILES));
     let input_row = cin.next_multiple_of(4) + GAP;
     let input_point = wave * input_row + GAP;
     // Two panels read the inputs half as often, where enough tasks are left.
@@ -81,12 +81,12 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
                 product_point,
             };
             let count = pass.tiles.len();
-            let (size, chunks) = pool::split(count, 1, 32);
-            pool::run(floats([count, cin, P * P, 8]), chunks, &|task| {
+            let (size, chunks) = threads::split(count, 1, 32);
+            threads::run(floats([count, cin, P * P, 8]), chunks, &|task| {
                 let first = task as usize * size;
                 pass.inputs::<S, M, P>(x, first..count.min(first + size), zeros);
             });
-            pool::run(plane.work(count, P * P), tasks, &|task| {
+            threads::run(plane.work(count, P * P), tasks, &|task| {
                 slots.with(|slot| pass.channels::<S, M, P>(task as usize * columns, slot));
             });
         }

@@ -9,7 +9,7 @@ use super::tile::{collect, spread, Points};
 use super::GAP;
 use crate::gemm::epilogue::Epilogue;
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 use core::ops::Range;
 
 /// Floats of a task's inputs and products: with the filters of a point some 700 KB.
@@ -38,7 +38,7 @@ impl Cut {
         let output_row = plane.cout.next_multiple_of(4);
         let fit = SLOT / (points * (input_row + output_row));
         let even = tiles.div_ceil(16).next_multiple_of(4);
-        let (size, tasks) = pool::split(tiles, fit.min(even).clamp(8, 96) / 4 * 4, tiles);
+        let (size, tasks) = threads::split(tiles, fit.min(even).clamp(8, 96) / 4 * 4, tiles);
         Cut {
             tiles,
             size,
@@ -91,7 +91,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
         core::ptr::write_bytes(zeros, 0, cin + 4);
         let (panels, chunks) = (cout.div_ceil(16), cin.div_ceil(CHANNELS));
         let work = floats([cin, cout, P * P, 8]);
-        pool::run(work, panels * chunks, &|task| {
+        threads::run(work, panels * chunks, &|task| {
             let (panel, first) = (task as usize / chunks, task as usize % chunks * CHANNELS);
             let channels = first..cin.min(first + CHANNELS);
             let to = transformed.add((panel * cin + first) * 16);
@@ -108,7 +108,7 @@ pub unsafe fn convolve<S: Scheme<M, P>, const M: usize, const P: usize>(
             zeros,
             then: then.part(0),
         };
-        pool::run(plane.work(pass.cut.tiles, P * P), tasks, &|task| {
+        threads::run(plane.work(pass.cut.tiles, P * P), tasks, &|task| {
             let first = task as usize * pass.cut.size;
             let tiles = first..pass.cut.tiles.min(first + pass.cut.size);
             slots.with(|slot| pass.tiles::<S, M, P>(tiles, slot));

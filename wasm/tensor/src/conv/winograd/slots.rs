@@ -1,5 +1,5 @@
 //! Scratch for tasks: as many slots as threads, so that a slot stays in its thread's cache.
-use crate::{memory, pool};
+use crate::{memory, threads};
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 /// Slots of `size` floats from `at` on, and which of them are taken.
@@ -13,7 +13,7 @@ pub struct Slots {
 impl Slots {
     /// Slots for `tasks` tasks on the threads there are now, or will be.
     pub fn count(tasks: usize) -> usize {
-        let threads = (pool::pool_joined() + 1).max(memory::rehearsed_threads());
+        let threads = (threads::threads_joined() + 1).max(memory::rehearsed_threads());
         threads.min(tasks).clamp(1, 64)
     }
 
@@ -37,7 +37,7 @@ impl Slots {
             let slot = (!taken).trailing_zeros() as usize;
             if slot >= self.count {
                 // One that trapped gives its slot back to nobody.
-                pool::unless_trapped();
+                threads::unless_trapped();
                 core::hint::spin_loop();
             } else if self.taken.fetch_or(1 << slot, Acquire) & 1 << slot == 0 {
                 break slot;

@@ -10,7 +10,7 @@ use super::slots::Slots;
 use super::tile::{collect, spread, Points};
 use super::GAP;
 use crate::memory::floats;
-use crate::{memory, pool};
+use crate::{memory, threads};
 use core::ops::Range;
 
 /// Floats of transformed tiles made at a time, and most tiles: bounds the workspace.
@@ -49,7 +49,7 @@ pub unsafe fn weight_grad<S: Scheme<M, P>, const M: usize, const P: usize>(
     let (cin, cout, tiles) = (plane.cin, plane.cout, plane.tiles(M));
     let (rows, width) = (cin.next_multiple_of(16), cout.next_multiple_of(16));
     let fit = (WAVE / (P * P * (rows + width))).clamp(16, TILES);
-    let (depth, waves) = pool::split(tiles, 1, tiles.div_ceil(fit));
+    let (depth, waves) = threads::split(tiles, 1, tiles.div_ceil(fit));
     let (input_point, grad_point) = (rows * depth + GAP, width * depth + GAP);
     let columns = if rows * width < 128 * 128 { 32 } else { 64 };
     let sum_point = ROWS * columns + GAP;
@@ -83,13 +83,13 @@ pub unsafe fn weight_grad<S: Scheme<M, P>, const M: usize, const P: usize>(
                 sum_point,
             };
             let count = pass.tiles.len();
-            let (size, chunks) = pool::split(count, 1, 32);
+            let (size, chunks) = threads::split(count, 1, 32);
             let work = floats([count, points, cin + cout, 8]);
-            pool::run(work, chunks, &|task| {
+            threads::run(work, chunks, &|task| {
                 let first = task as usize * size;
                 pass.spread::<S, M, P>(x, dy, first..count.min(first + size), zeros);
             });
-            pool::run(plane.work(count, points), tasks, &|task| {
+            threads::run(plane.work(count, points), tasks, &|task| {
                 let (row, column) = (task as usize / across, task as usize % across);
                 let at = (row * ROWS, column * columns);
                 slots.with(|sums| pass.block::<S, M, P>(at, sums, dw, i > 0));

@@ -1,4 +1,4 @@
-//! The thread pool: a parallel for over threads that share one linear memory.
+//! Threads: a parallel for over threads that share one linear memory.
 //!
 //! The caller works too and waits for *tasks*, not for workers: one that is still starting,
 //! asleep or preempted is simply not needed. Tasks are claimed one at a time from a single word.
@@ -26,7 +26,7 @@ fn joined() -> usize {
 #[cfg(not(feature = "threads"))]
 pub fn unless_trapped() {}
 
-/// Floating-point operations (or what takes as long) from which a job goes to the pool.
+/// Floating-point operations (or what takes as long) from which a job goes to all threads.
 pub const PARALLEL_WORK: u64 = 1_500_000;
 
 /// Calls `f(0) .. f(count - 1)`, each once and in any order, in parallel if `work` is worth it,
@@ -52,16 +52,16 @@ pub fn split(total: usize, least: usize, most: usize) -> (usize, usize) {
     (size, total.div_ceil(size))
 }
 
-/// Number of pool workers that have joined so far.
+/// Number of worker threads that have joined so far.
 #[wasm_bindgen]
-pub fn pool_joined() -> usize {
+pub fn threads_joined() -> usize {
     joined()
 }
 
 /// Runs `jobs` jobs of 2, 3 .. `tasks` tasks in turn, in which task i adds 1 to `hits[i]`: the
-/// stress test of the pool. `tasks` must be at least 2.
+/// stress test of the threads. `tasks` must be at least 2.
 #[wasm_bindgen]
-pub fn pool_count(jobs: u32, tasks: u32, hits: *mut u32) {
+pub fn threads_count(jobs: u32, tasks: u32, hits: *mut u32) {
     use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
     for job in 0..jobs {
         // SAFETY: the counters are atomic, and `hits` has `tasks` of them.
@@ -76,10 +76,10 @@ pub fn pool_count(jobs: u32, tasks: u32, hits: *mut u32) {
 /// A worker's life; without threads there is none.
 #[cfg(not(feature = "threads"))]
 #[wasm_bindgen]
-pub fn pool_worker(_spin: u32) {}
+pub fn threads_worker(_spin: u32) {}
 #[cfg(not(feature = "threads"))]
 #[wasm_bindgen]
-pub fn pool_task_trapped() {}
+pub fn threads_task_trapped() {}
 #[cfg(not(feature = "threads"))]
 #[wasm_bindgen]
-pub fn pool_close() {}
+pub fn threads_close() {}

@@ -24,11 +24,11 @@ for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
 const wasm = new WebAssembly.Instance(module, imports).exports;
 wasm.__wbindgen_start(stack);
 try {
-  wasm.pool_worker(spin);
+  wasm.threads_worker(spin);
 } catch (error) {
   const text = new TextEncoder().encode(String(error?.message ?? error));
   new Uint8Array(fault).set(text.subarray(0, ${faultBytes}));
-  wasm.pool_task_trapped();
+  wasm.threads_task_trapped();
 }
 `;
 
@@ -36,7 +36,7 @@ try {
 const spin = 200_000;
 
 /** Worker threads that share the tensor module's memory; started once, on the first large job. */
-export class ThreadPool {
+export class Threads {
   readonly #workers: Worker[] = [];
   readonly #fault = new SharedArrayBuffer(faultBytes);
   readonly #failures: string[] = [];

@@ -1,8 +1,8 @@
 /**
  * A process of its own that uses many threads, prints what it found as JSON, and then has nothing
- * left to do: `deno run pool_process.ts THREADS`. It asks for no permission.
+ * left to do: `deno run threads_process.ts THREADS`. It asks for no permission.
  */
-import { Device } from "../../core/device.ts";
+import { deviceOn } from "../../core/device.ts";
 import { Random } from "../../core/rng.ts";
 import { tensor } from "../../core/structure.ts";
 import { matmul } from "../../ops/matmul.ts";
@@ -11,7 +11,7 @@ import { openWasm } from "../../wasm/backend.ts";
 import { tensorModule } from "../../wasm/tensor.ts";
 
 /** What the process prints. */
-export interface PoolReport {
+export interface ThreadsReport {
   readonly threaded: boolean;
   /** Workers that joined, without the main thread. */
   readonly joined: number;
@@ -29,7 +29,7 @@ const elements = (site: string): Float32Array<ArrayBuffer> => {
 
 /** A product and a long pointwise chain, both large enough to be shared out. */
 async function compute(threads: number): Promise<Float32Array> {
-  using device = new Device(openWasm({ threads }));
+  using device = deviceOn(openWasm({ threads }));
   const [a, b] = ["a", "b"].map((site) => tensor(elements(site), [320, 320]));
   return await device.read(tanh(add(matmul(a, b), tanh(tanh(a))))) as Float32Array;
 }
@@ -37,16 +37,16 @@ async function compute(threads: number): Promise<Float32Array> {
 /** Waits until so many workers have joined, but no longer than 20 seconds. */
 async function join(count: number): Promise<number> {
   const { exports } = tensorModule(), deadline = performance.now() + 20_000;
-  while (exports.pool_joined() !== count && performance.now() < deadline) {
+  while (exports.threads_joined() !== count && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return exports.pool_joined() as number;
+  return exports.threads_joined() as number;
 }
 
 /** Jobs of 2, 3 … `tasks` tasks in turn, `rounds` times: how often each task ran. */
 function stress(tasks: number, rounds: number): number[] {
   const module = tensorModule(), bytes = 4 * tasks, hits = module.allocate(bytes, "hits");
-  module.exports.pool_count(rounds * (tasks - 1), tasks, hits);
+  module.exports.threads_count(rounds * (tasks - 1), tasks, hits);
   const counts = [...new Uint32Array(module.bytesAt(hits, bytes).slice().buffer)];
   module.free(hits, bytes);
   return counts;
@@ -57,7 +57,7 @@ if (import.meta.main) {
   const alone = await compute(1), one = await compute(threads);
   const joined = await join(threaded ? threads - 1 : 0), all = await compute(threads);
   const tasks = 24, rounds = 40;
-  const report: PoolReport = {
+  const report: ThreadsReport = {
     threaded,
     joined,
     same: alone.every((v, k) => v === all[k] && v === one[k]),

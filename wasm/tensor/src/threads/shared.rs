@@ -1,4 +1,4 @@
-//! The pool on shared memory with atomics.
+//! Threads on shared memory with atomics.
 use core::arch::wasm32::{memory_atomic_notify, memory_atomic_wait32};
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::*};
 use wasm_bindgen::prelude::*;
@@ -74,14 +74,14 @@ pub fn unless_trapped() {
 /// For a worker whose task has trapped, called by what caught that: the task counts as done, so
 /// that nobody waits for it. What is left of the job is skipped, and its caller traps.
 #[wasm_bindgen]
-pub fn pool_task_trapped() {
+pub fn threads_task_trapped() {
     TRAPPED.store(1, SeqCst);
     finish();
 }
 
 /// Sends all workers home for good, after a trap on the main thread or on theirs.
 #[wasm_bindgen]
-pub fn pool_close() {
+pub fn threads_close() {
     TRAPPED.store(1, SeqCst);
     JOB.0.fetch_add(1, SeqCst);
     // SAFETY: JOB is a valid, aligned address.
@@ -145,9 +145,9 @@ pub fn joined() -> usize {
 }
 
 /// A worker's life: look for the next job `spin` times (3000 looks last about a microsecond),
-/// then sleep until one comes; help; again. Returns once the pool was closed.
+/// then sleep until one comes; help; again. Returns once the threads were closed.
 #[wasm_bindgen]
-pub fn pool_worker(spin: u32) {
+pub fn threads_worker(spin: u32) {
     let mut seen = JOB.0.load(Acquire);
     JOINED.fetch_add(1, SeqCst);
     while TRAPPED.load(SeqCst) == 0 {
