@@ -97,11 +97,7 @@ function packageViolation(from: string, floor: string, written: string): string 
   return undefined;
 }
 
-/**
- * The first folder of a path; the files of the root form a floor of their own. A script that makes
- * committed files lies beside them, and is a tool.
- */
+/** The first folder of a path; the files of the root form a floor of their own. */
 function floorOf(path: string): string {
-  if (path.endsWith("/make.ts")) return "tools";
   return path.includes("/") ? path.slice(0, path.indexOf("/")) : "root";
 }

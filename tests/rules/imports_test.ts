@@ -140,7 +140,6 @@ Deno.test("imports: the rule sees each way to break it", () => {
     edge("examples/a.ts", "../mod.ts", "mod.ts"),
     edge("tests/a.ts", "npm:fast-check@4", "npm:fast-check@4"),
     edge("browser.ts", "./gpu/backend.ts", "gpu/backend.ts"),
-    edge("data/fashion_mini/make.ts", "../../tools/a.ts", "tools/a.ts"),
   ];
   for (const one of right) assert.equal(violation(one), undefined);
 });

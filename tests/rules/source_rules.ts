@@ -3,12 +3,9 @@
 /** Lines of a source file. */
 export const maxLines = 400;
 
-/** A list of names, one a line, which nobody reads from end to end. */
-const isList = /_labels\.ts$/;
-
 /** What is wrong with a text file, each with its line. */
 export function textFaults(path: string, text: string): string[] {
-  const isBudgeted = /\.(ts|js|rs)$/.test(path) && !isList.test(path);
+  const isBudgeted = /\.(ts|js|rs)$/.test(path);
   const lines = text.split("\n");
   const length = text.endsWith("\n") ? lines.length - 1 : lines.length;
   const tooLong = isBudgeted && length > maxLines
