@@ -13,7 +13,10 @@ import type { Pass } from "../models/pass.ts";
 export interface Sum {
   /** Sum over this batch, of any shape: one number a class, say. */
   readonly total: Tensor;
-  /** How much it is a sum of: a number a batch, or what the batch says, of the total's shape. */
+  /**
+   * How much it is a sum of: a number that is the same for every batch of `pass.batchSize`
+   * examples, or what the batch says, of the total's shape.
+   */
   readonly count: number | Tensor;
 }
 
@@ -25,7 +28,7 @@ export interface Traced {
   readonly loss: Tensor;
   /**
    * Metrics by name. One called `loss` stands for what is reported as the loss; without it that is
-   * the mean of the batches' losses.
+   * the mean of the batches' losses, each by the number of its examples.
    */
   readonly sums?: Readonly<Record<string, Sum>>;
   /** Results by name, for prediction. */
@@ -77,6 +80,8 @@ export interface Totals {
 interface Slot {
   readonly name: string;
   readonly size: number;
+  /** What a total on the device is multiplied by. */
+  readonly scale: number;
   /** Counted on the host, this much a batch; else the counts follow the totals. */
   readonly perBatch?: number;
   readonly counts: number;
@@ -88,25 +93,51 @@ export class MetricLayout {
   /** The tensors whose elements are added up, batch by batch. */
   readonly tensors: readonly Tensor[];
 
-  /** @throws {ShapeError} when a count has another shape than its total */
-  constructor({ loss, sums = {} }: Traced) {
-    const all: readonly [string, Sum][] = Object.entries({
-      loss: { total: loss, count: 1 },
+  /**
+   * True where every count is the batch's own: examples that do not count may then stand in it,
+   * such as a source's padding.
+   */
+  readonly countsOnDevice: boolean;
+
+  /**
+   * @param batchSize examples that it was traced for
+   * @throws {ShapeError} when a count has another shape than its total
+   */
+  constructor({ loss, sums = {} }: Traced, batchSize: number) {
+    const all: readonly [string, Sum & { readonly scale?: number }][] = Object.entries({
+      // The loss is a mean: what it is a mean of is counted, so that a shorter batch counts less.
+      loss: { total: loss, count: batchSize, scale: batchSize },
       ...sums,
     });
-    this.#slots = all.map(([name, { total, count }]) => {
+    this.countsOnDevice = all.every(([, { count }]) => typeof count !== "number");
+    this.#slots = all.map(([name, { total, count, scale = 1 }]) => {
       const size = sizeOf(total.shape);
-      if (typeof count === "number") return { name, size, perBatch: count, counts: 0 };
+      if (typeof count === "number") return { name, size, scale, perBatch: count, counts: 0 };
       if (!sameShape(count.shape, total.shape)) {
         throw new ShapeError(
           `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
             `${show(count.shape)}, the same shape is wanted`,
         );
       }
-      return { name, size, counts: size };
+      return { name, size, scale, counts: size };
     });
     this.tensors = all.flatMap(([, { total, count }]) =>
       typeof count === "number" ? [total] : [total, count]
+    );
+  }
+
+  /**
+   * Asks that sums of this layout can be added to those of another one.
+   *
+   * @throws {ShapeError} when a metric has another shape
+   */
+  checkLike(other: MetricLayout): void {
+    const [ours, theirs] = [this, other].map(({ tensors }) => tensors.map((t) => show(t.shape)));
+    const k = ours.findIndex((shape, at) => shape !== theirs[at]);
+    if (k < 0) return;
+    throw new ShapeError(
+      `Cannot sum metrics over batches of two sizes: one is ${theirs[k]} and ${ours[k]}, ` +
+        "a shape without the batch is wanted",
     );
   }
 
@@ -125,13 +156,27 @@ export class MetricLayout {
     let at = 0;
     const take = (n: number): Float64Array => Float64Array.from(values.slice(at, at += n));
     return Object.fromEntries(
-      this.#slots.map(({ name, size, perBatch, counts }) => {
-        const total = take(size);
+      this.#slots.map(({ name, size, scale, perBatch, counts }) => {
+        const total = take(size).map((sum) => sum * scale);
         const count = perBatch === undefined ? take(counts) : Float64Array.of(perBatch * batches);
         return [name, { total, count }];
       }),
     );
   }
+}
+
+/** Totals over both of two sets of examples, by the same names. */
+export function plus(
+  a: Readonly<Record<string, Totals>>,
+  b: Readonly<Record<string, Totals>>,
+): Readonly<Record<string, Totals>> {
+  const sum = (x: Float64Array, y: Float64Array): Float64Array => x.map((value, k) => value + y[k]);
+  return Object.fromEntries(
+    Object.entries(a).map(([name, { total, count }]) => [name, {
+      total: sum(total, b[name].total),
+      count: sum(count, b[name].count),
+    }]),
+  );
 }
 
 /**

@@ -111,7 +111,7 @@ export async function compileStep(
   const { batchSize, microBatch = batchSize, clipNorm, onProgress, debug } = options;
   checkMicroBatch(batchSize, microBatch);
   const step = traceStep(weights, task, options), { traced, pass } = step;
-  const layout = new MetricLayout(traced);
+  const layout = new MetricLayout(traced, microBatch);
   // Given back if a later piece of memory is refused, so that a smaller batch can be tried.
   using made = new DisposableStack();
   const sizes = layout.tensors.map((t) => sizeOf(t.shape));
@@ -290,7 +290,7 @@ export function estimateStepBytes(
   const { batchSize, microBatch = batchSize } = options;
   const { traced } = traceStep(weights, task, options);
   const gradients = blockGradients(traced.loss, weights.trainable);
-  const metrics = new MetricLayout(traced).tensors.slice(1);
+  const metrics = new MetricLayout(traced, microBatch).tensors.slice(1);
   const bytes = device.estimateBytes({ outputs: [...gradients, ...metrics] });
   const vectors = optimizer.moments + (microBatch < batchSize ? 1 : 0);
   const stores = weights.stores.reduce((sum, store) => sum + store.bytes, 0);
