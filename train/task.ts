@@ -79,20 +79,21 @@ export interface Totals {
 /** A metric as it lies among the numbers that leave the device. */
 interface Slot {
   readonly name: string;
+  /** Where its totals begin, and how many there are. */
+  readonly at: number;
   readonly size: number;
   /** What a total on the device is multiplied by. */
   readonly scale: number;
-  /** Counted on the host, this much a batch; else the counts follow the totals. */
-  readonly perBatch?: number;
-  readonly counts: number;
+  /** Where its counts begin, or what the host counts for each batch. */
+  readonly counts: { readonly at: number } | { readonly perBatch: number };
 }
 
 /** Which numbers a traced task adds up on the device, and what they mean. */
 export class MetricLayout {
   readonly #slots: readonly Slot[];
-  /** The tensors whose elements are added up, batch by batch. */
+  #length = 0;
+  /** The tensors whose elements are added up, batch by batch: each once, whatever it is used for. */
   readonly tensors: readonly Tensor[];
-
   /**
    * True where every count is the batch's own: examples that do not count may then stand in it,
    * such as a source's padding.
@@ -109,21 +110,22 @@ export class MetricLayout {
       loss: { total: loss, count: batchSize, scale: batchSize },
       ...sums,
     });
-    this.countsOnDevice = all.every(([, { count }]) => typeof count !== "number");
+    const places = new Map<Tensor, number>();
+    const place = (t: Tensor): number => {
+      const known = places.get(t);
+      if (known !== undefined) return known;
+      const at = this.#length;
+      places.set(t, at);
+      this.#length += sizeOf(t.shape);
+      return at;
+    };
     this.#slots = all.map(([name, { total, count, scale = 1 }]) => {
-      const size = sizeOf(total.shape);
-      if (typeof count === "number") return { name, size, scale, perBatch: count, counts: 0 };
-      if (!sameShape(count.shape, total.shape)) {
-        throw new ShapeError(
-          `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
-            `${show(count.shape)}, the same shape is wanted`,
-        );
-      }
-      return { name, size, scale, counts: size };
+      checkCount(name, total, count);
+      const counts = typeof count === "number" ? { perBatch: count } : { at: place(count) };
+      return { name, at: place(total), size: sizeOf(total.shape), scale, counts };
     });
-    this.tensors = all.flatMap(([, { total, count }]) =>
-      typeof count === "number" ? [total] : [total, count]
-    );
+    this.countsOnDevice = this.#slots.every(({ counts }) => "at" in counts);
+    this.tensors = [...places.keys()];
   }
 
   /**
@@ -143,7 +145,7 @@ export class MetricLayout {
 
   /** How many numbers there are. */
   get length(): number {
-    return this.#slots.reduce((n, { size, counts }) => n + size + counts, 0);
+    return this.#length;
   }
 
   /**
@@ -153,16 +155,31 @@ export class MetricLayout {
    * @param batches how many batches they are sums over
    */
   named(values: readonly number[], batches: number): Readonly<Record<string, Totals>> {
-    let at = 0;
-    const take = (n: number): Float64Array => Float64Array.from(values.slice(at, at += n));
+    const take = (at: number, size: number): Float64Array =>
+      Float64Array.from({ length: size }, (_, k) => values[at + k] ?? 0);
     return Object.fromEntries(
-      this.#slots.map(({ name, size, scale, perBatch, counts }) => {
-        const total = take(size).map((sum) => sum * scale);
-        const count = perBatch === undefined ? take(counts) : Float64Array.of(perBatch * batches);
+      this.#slots.map(({ name, at, size, scale, counts }) => {
+        const total = take(at, size).map((sum) => sum * scale);
+        const count = "at" in counts
+          ? take(counts.at, size)
+          : Float64Array.of(counts.perBatch * batches);
         return [name, { total, count }];
       }),
     );
   }
+}
+
+function checkCount(name: string, total: Tensor, count: number | Tensor): void {
+  if (typeof count === "number" || sameShape(count.shape, total.shape)) return;
+  throw new ShapeError(
+    `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
+      `${show(count.shape)}, the same shape is wanted`,
+  );
+}
+
+/** Whether a metric is made of numbers. One that counted nothing is, though it has no mean. */
+export function isFiniteTotal({ total, count }: Totals): boolean {
+  return total.every(Number.isFinite) && count.every(Number.isFinite);
 }
 
 /** Totals over both of two sets of examples, by the same names. */

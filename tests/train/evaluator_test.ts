@@ -1,7 +1,6 @@
 /** An evaluation can be ended early, and leaves nothing behind for the next. */
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
-import type { Tensor } from "../../core/graph.ts";
 import { Random } from "../../core/rng.ts";
 import { PackedPictures } from "../../data/pictures.ts";
 import type { Source } from "../../data/source.ts";
@@ -95,7 +94,7 @@ class Factor {
 
 const meanTask = (net: Factor): Task => (pass) => {
   const x = input([pass.batchSize, 1], "x"), y = net.layer.forward(x);
-  const big: Tensor = sum(square(y));
+  const big = sum(square(y));
   return { inputs: { x }, loss: mean(y), sums: { big: { total: big, count: pass.batchSize } } };
 };
 
