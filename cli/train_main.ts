@@ -1,6 +1,5 @@
 /** Train a model: data set, device, run folder, progress, summary. */
 import { resolve } from "node:path";
-import { checkBatches } from "../data/source.ts";
 import { models } from "../models/models.ts";
 import { initialWeights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
@@ -67,7 +66,6 @@ export const command = defineCommand({
     const model = models[plan.model].create({ classes: plan.dataset.classes.length });
     using weights = initialWeights(device, model, plan.recipe.seed);
     const { recipe, dataset } = plan, training = pictureTraining(model, dataset, recipe);
-    checkBatches(training.train.size, { batchSize: recipe.batchSize, last: "drop" });
     using trainer = await Trainer.create({
       ...{ device, weights, recipe, ...training },
       testEachEpoch: options.testEachEpoch,

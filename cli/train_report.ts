@@ -24,7 +24,9 @@ import type { TrainingPlan } from "./train_plan.ts";
 const manyKernels = 20;
 
 /** Options that a run's configuration does not hold: whoever resumes it says them again. */
-const machineKeys: ReadonlySet<string> = new Set(["device", "maxMemory", "logEvery", "json"]);
+const machineKeys: ReadonlySet<string> = new Set([
+  ...["device", "maxMemory", "testEachEpoch", "logEvery", "json"],
+]);
 
 /** Writes the report of one run. */
 export class TrainingReport {
@@ -85,6 +87,7 @@ export class TrainingReport {
     if (step.microBatch < step.batchSize) err.line(cutNote(step));
     err.line(`run     ${printable(this.context.lines.path(folder))}`);
     const { epoch, batch } = trainer.position;
+    if (epoch >= this.plan.recipe.epochs) return;
     if (epoch > 0 || batch > 0) err.line(`resume  at batch ${batch} of epoch ${epoch + 1}`);
   }
 

@@ -11,6 +11,7 @@ export {
   type BatchOptions,
   type Fields,
   ignoredLabel,
+  type LastBatch,
   type Source,
 } from "./source.ts";
 export {

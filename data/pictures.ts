@@ -1,5 +1,5 @@
 /** Labelled pictures: what a data set of pictures is made of, before a net's size is known. */
-import { DataError, UsageError } from "../core/errors.ts";
+import { DataError, ShapeError, UsageError } from "../core/errors.ts";
 import { Random } from "../core/rng.ts";
 import type { Preparation } from "../models/preparation.ts";
 import { preparePacked } from "./preparation.ts";
@@ -64,6 +64,7 @@ export class PackedPictures implements Pictures {
    * @param packed the pictures
    * @param chosen which of them are meant, by their place among the images (default: all)
    * @throws {DataError} when the bytes are not those of as many pictures as there are labels
+   * @throws {ShapeError} when a picture is chosen that is not there
    */
   constructor(readonly packed: PackedImages, chosen?: Uint32Array) {
     const { width, height, channels, images, labels } = packed;
@@ -74,19 +75,30 @@ export class PackedPictures implements Pictures {
           `they have ${images.length} bytes, ${wanted} are wanted`,
       );
     }
+    for (const at of chosen ?? []) checkIndex(at, labels.length);
     this.#chosen = chosen;
     this.labels = chosen ? Int32Array.from(chosen, (at) => labels[at]) : labels;
     this.size = this.labels.length;
   }
 
-  /** Some of the pictures, in this order; the images stay where they are. */
+  /**
+   * Some of the pictures, in this order; the images stay where they are.
+   *
+   * @throws {ShapeError} when an index is beyond the pictures
+   */
   subset(indices: Uint32Array): PackedPictures {
+    for (const index of indices) checkIndex(index, this.size);
     const chosen = this.#chosen;
     return new PackedPictures(this.packed, chosen ? indices.map((k) => chosen[k]) : indices);
   }
 
-  /** One picture, `[h,w,c]`. */
+  /**
+   * One picture, `[h,w,c]`.
+   *
+   * @throws {ShapeError} when the index is beyond the pictures
+   */
   image(index: number): Uint8Array<ArrayBuffer> {
+    checkIndex(index, this.size);
     const { width, height, channels, images } = this.packed, bytes = width * height * channels;
     const at = this.#chosen?.[index] ?? index;
     return images.subarray(at * bytes, (at + 1) * bytes);
@@ -119,11 +131,18 @@ export class PackedPictures implements Pictures {
   }
 }
 
+function checkIndex(index: number, size: number): void {
+  if (Number.isSafeInteger(index) && index >= 0 && index < size) return;
+  const wanted = `a whole number from 0 to below ${size} is wanted`;
+  throw new ShapeError(`Cannot take a picture: its index is ${index}, ${wanted}`);
+}
+
 /**
  * A fixed part of labelled pictures that is kept from training: of each class the same share, drawn
  * by a seed that is nobody's choice, so every run measures by the same pictures.
  *
- * @param share of each class, from 0 to below 1; rounded to whole pictures
+ * @param share of each class, from 0 to below 1; rounded to whole pictures, one of which stays to
+ *   learn from
  * @throws {UsageError} when the share is out of range
  */
 export function holdOut(
@@ -142,7 +161,8 @@ export function holdOut(
   const held = new Uint8Array(pictures.size);
   for (const [label, own] of byClass) {
     const order = new Random(0, "validation", label).permutation(own.length);
-    for (const k of order.subarray(0, Math.round(own.length * share))) held[own[k]] = 1;
+    const count = Math.min(Math.round(own.length * share), own.length - 1);
+    for (const k of order.subarray(0, count)) held[own[k]] = 1;
   }
   const where = (side: number): Uint32Array =>
     Uint32Array.from(held.keys().filter((k) => held[k] === side));

@@ -11,8 +11,9 @@ export interface Source {
   /** Number of examples. */
   readonly size: number;
   /**
-   * What fills the empty slots of a batch that is not full, by field (default 0): something that
-   * the task does not count, such as {@link ignoredLabel}.
+   * What may fill the empty slots of a batch that is not full, by field (0 where a field is not
+   * named): something that the task does not count, such as {@link ignoredLabel}. Without it a
+   * short batch stays short.
    */
   readonly padding?: Readonly<Record<string, number>>;
   /**
@@ -29,18 +30,21 @@ export const ignoredLabel: number = -100;
 
 /** Examples for one step. */
 export interface Batch {
-  /** Elements of `batchSize` examples by field. */
+  /** Elements by field, of `batchSize` examples; of `valid` ones where a short batch stays short. */
   readonly fields: Fields;
-  /** Number of examples; the slots after them hold the source's padding. */
+  /** Number of examples; the slots after them, if any, hold the source's padding. */
   readonly valid: number;
 }
+
+/** What becomes of a last batch that is not full: left out, filled up, or handed out as it is. */
+export type LastBatch = "drop" | "pad" | "short";
 
 /** How {@link batches} goes through a source. */
 export interface BatchOptions {
   /** Examples a batch. */
   readonly batchSize: number;
-  /** A last batch that is not full: left out (training), or filled up (evaluation). */
-  readonly last: "drop" | "pad";
+  /** A last batch that is not full: left out (training), filled up, or handed out as it is. */
+  readonly last: LastBatch;
   /** Draw a new order each epoch; without it the source's own order. */
   readonly shuffle?: boolean;
   /** Seed of the order (default 0). */
@@ -59,7 +63,7 @@ export function epochOrder(n: number, seed: number, epoch: number): Uint32Array<
 }
 
 /** Number of batches in an epoch over `n` examples. */
-export function batchCount(n: number, batchSize: number, last: "drop" | "pad"): number {
+export function batchCount(n: number, batchSize: number, last: LastBatch): number {
   return last === "drop" ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
 
@@ -97,13 +101,13 @@ async function* generate(
       next.catch(() => {});
       pending.push(next);
     }
-    const valid = Math.min(batchSize, size - batch * batchSize);
-    yield { fields: filled(source, await pending.shift()!, valid, batchSize), valid };
+    const valid = Math.min(batchSize, size - batch * batchSize), fields = await pending.shift()!;
+    checkFields(fields, valid);
+    yield { fields: last === "pad" ? filled(source, fields, valid, batchSize) : fields, valid };
   }
 }
 
-/** The fields of a whole batch: a short one gets the source's padding behind it. */
-function filled(source: Source, fields: Fields, valid: number, batchSize: number): Fields {
+function checkFields(fields: Fields, valid: number): void {
   for (const [name, elements] of Object.entries(fields)) {
     if (elements.length % valid === 0) continue;
     throw new ShapeError(
@@ -111,6 +115,10 @@ function filled(source: Source, fields: Fields, valid: number, batchSize: number
         `for ${valid} examples, a multiple is wanted`,
     );
   }
+}
+
+/** The fields of a whole batch: a short one gets the source's padding behind it. */
+function filled(source: Source, fields: Fields, valid: number, batchSize: number): Fields {
   if (valid === batchSize) return fields;
   return Object.fromEntries(
     Object.entries(fields).map(([name, elements]) => {
@@ -137,6 +145,9 @@ export function checkBatches(size: number, options: BatchOptions): void {
   const { batchSize, last, startBatch = 0 } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`Cannot make batches of ${batchSize} examples, 1 or more are wanted`);
+  }
+  if (!Number.isSafeInteger(size) || size < 1) {
+    throw new UsageError(`Cannot make batches from ${size} examples, 1 or more are wanted`);
   }
   const count = batchCount(size, batchSize, last);
   if (count === 0) {

@@ -9,12 +9,12 @@ import type { Preparation } from "../models/preparation.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { topKHits } from "../ops/label_rank.ts";
 import { pixels as unpack } from "../ops/pixels.ts";
-import { equal, sub, toFloat } from "../ops/pointwise.ts";
+import { div, equal, maximum, sub, toFloat } from "../ops/pointwise.ts";
 import { sum } from "../ops/reduce.ts";
 import { softmax } from "../ops/softmax.ts";
 import { checkLabels } from "./labels.ts";
 import type { Recipe } from "./recipes.ts";
-import type { Task, Traced } from "./task.ts";
+import type { Sum, Task, Traced } from "./task.ts";
 
 /** Options of {@link classification}. */
 export interface ClassificationOptions {
@@ -24,9 +24,10 @@ export interface ClassificationOptions {
 
 /**
  * Which class each picture shows. Fields: `pixels` u32 `[n,height,width]`, RGBA8 with red in the low
- * byte, and `labels` i32 `[n]`, classes or {@link ignoredLabel}. Metrics: `top1`, the share of
- * pictures whose class got the largest logit; in evaluation `top5` too, the share of those whose
- * class is among the five largest. Outputs: `logits` and `probabilities`, `[n,classes]`.
+ * byte, and `labels` i32 `[n]`, classes or {@link ignoredLabel}. Metrics, over the pictures that
+ * are not ignored: `loss`, the mean cross-entropy; `top1`, the share of those whose class got the
+ * largest logit; in evaluation `top5` too, the share of those whose class is among the five largest.
+ * Outputs: `logits` and `probabilities`, `[n,classes]`.
  *
  * @throws {ShapeError} when the preparation does not fit the model
  */
@@ -45,19 +46,14 @@ export function classification(
     const logits = model.forward(unpack(pixels, { channels, mean, std }), pass);
     const outputs = { logits, probabilities: softmax(logits) };
     const inputs = { pixels, labels };
-    const loss = crossEntropy(logits, labels, { labelSmoothing: train ? labelSmoothing : 0 });
-    const top1 = topKHits(logits, labels, 1);
-    if (train) {
-      const sums = { top1: { total: top1, count: batchSize } };
-      return { inputs, loss, sums, outputs, check };
-    }
-    // The last batch is padded, and labels of the user's may be ignored: the device counts.
+    // Labels may be ignored, and an evaluation's last batch be padded: the device counts.
     const count = sum(sub(1, equal(toFloat(labels), ignoredLabel)));
-    const sums = {
-      loss: { total: crossEntropy(logits, labels, { reduction: "sum" }), count },
-      top1: { total: top1, count },
-      top5: { total: topKHits(logits, labels, 5), count },
-    };
+    const smoothing = { labelSmoothing: train ? labelSmoothing : 0 };
+    const total = crossEntropy(logits, labels, { ...smoothing, reduction: "sum" });
+    const loss = div(total, maximum(count, 1));
+    const hits = (k: number): Sum => ({ total: topKHits(logits, labels, k), count });
+    const common = { loss: { total, count }, top1: hits(1) };
+    const sums = train ? common : { ...common, top5: hits(5) };
     return { inputs, loss, sums, outputs, check };
   };
 }

@@ -1,14 +1,12 @@
 /** The metrics of a task over a source, as one replayed plan. */
 import type { BuildProgress, Device, Plan } from "../core/device.ts";
-import type { Program } from "../core/plan/program.ts";
-import { sizeOf } from "../core/shape.ts";
-import { batches, type Fields, type Source } from "../data/source.ts";
-import { Pass } from "../models/pass.ts";
+import { UsageError } from "../core/errors.ts";
+import { type Batch, batches, type Source } from "../data/source.ts";
 import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
-import { Accumulator } from "./accumulator.ts";
+import { BatchMetrics, measure, type Measured } from "./batch_metrics.ts";
 import { firstNaN } from "./first_nan.ts";
-import { feedsOf, means, MetricLayout, type Task, type Totals, type Traced } from "./task.ts";
+import { means, plus, type Task, type Totals } from "./task.ts";
 import { Turns, unlessAborted } from "./turns.ts";
 
 /** Results over all examples of a source. */
@@ -56,21 +54,10 @@ const batchBytes = 20e6;
 
 const standardBatch = 250;
 
-/** The task as a program that adds up its metrics. */
-interface Measured {
-  readonly traced: Traced;
-  readonly layout: MetricLayout;
-}
-
-function measure(task: Task, batchSize: number): Measured {
-  const traced = task(new Pass({ train: false, batchSize }));
-  return { traced, layout: new MetricLayout(traced) };
-}
-
 /**
  * Traces and compiles the metrics of a task. The weights must outlive it.
  *
- * @param task traced with `pass.train` false; its sums should not count the source's padding
+ * @param task traced with `pass.train` false
  * @throws {ShapeError} when the task's tensors do not fit each other
  * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
  */
@@ -84,67 +71,84 @@ export async function compileEvaluation(
   // A GPU should compute while the event loop turns, and wants large batches; software ones block.
   const limit = device.kind === "wasm" ? batchBytes : Infinity;
   const atOnce = Math.min(batchSize, Math.max(1, Math.floor(limit / one)));
-  const { traced, layout } = measure(task, atOnce);
-  using made = new DisposableStack();
-  const sizes = layout.tensors.map((t) => sizeOf(t.shape));
-  const accumulator = made.use(new Accumulator(device, sizes));
-  const program: Program = { outputs: [], updates: [accumulator.update(layout.tensors)] };
-  const plan = await device.compile(program, {
-    stores: [...weights.stores, accumulator.store],
-    onProgress,
-  });
-  made.move();
-  return new Evaluator(plan, weights, atOnce, traced, layout, accumulator);
+  const compile = (measured: Measured): Promise<BatchMetrics> =>
+    BatchMetrics.compile(device, weights, measured, onProgress);
+  return new Evaluator(await compile(measure(task, atOnce)), weights, task, compile);
 }
 
 /** A compiled evaluation; see {@link compileEvaluation}. */
 export class Evaluator implements Disposable {
-  readonly #layout: MetricLayout;
-  readonly #accumulator: Accumulator;
-  readonly #traced: Traced;
+  readonly #whole: BatchMetrics;
+  /** For a last batch that stays short, made when the first one comes. */
+  #short?: BatchMetrics;
+  readonly #task: Task;
+  readonly #compile: (measured: Measured) => Promise<BatchMetrics>;
+  #isRunning = false;
 
   /** Made by {@link compileEvaluation}. */
   constructor(
-    /** Forward pass and metrics. */
-    readonly plan: Plan,
+    whole: BatchMetrics,
     /** What is measured; read anew by each run. */
     readonly weights: Weights<Net>,
-    /** Examples a batch. */
-    readonly batchSize: number,
-    traced: Traced,
-    layout: MetricLayout,
-    accumulator: Accumulator,
+    task: Task,
+    compile: (measured: Measured) => Promise<BatchMetrics>,
   ) {
-    this.#traced = traced;
-    this.#layout = layout;
-    this.#accumulator = accumulator;
+    this.#whole = whole;
+    this.#task = task;
+    this.#compile = compile;
+  }
+
+  /** Forward pass and metrics of a whole batch. */
+  get plan(): Plan {
+    return this.#whole.plan;
+  }
+
+  /** Examples a batch. */
+  get batchSize(): number {
+    return this.#whole.batchSize;
   }
 
   /**
-   * Runs over a source; a short last batch is filled up with the source's padding.
+   * Runs over a source, every example once. A short last batch is filled up with the source's
+   * padding where it has some and the task counts on the device what counts; else it gets a plan of
+   * its own, which is kept for the next run.
    *
    * @throws {DataError} when the task refuses an example
    * @throws {ShapeError} when a field is missing, or has another number or type of elements
-   * @throws {UsageError} when the source is empty
+   * @throws {UsageError} when the source is empty, or another run is under way
    * @throws the signal's reason, within a batch of its abort
    */
   async run(source: Source, options: RunOptions = {}): Promise<Evaluation> {
-    const { onProgress, signal } = options, turns = new Turns(signal);
-    signal?.throwIfAborted();
-    const values = new Array<number>(this.#layout.length).fill(0);
+    options.signal?.throwIfAborted();
+    if (this.#isRunning) {
+      throw new UsageError("Cannot evaluate: another run is under way, one at a time is wanted");
+    }
+    this.#isRunning = true;
+    try {
+      return await this.#run(source, options);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #run(source: Source, { onProgress, signal }: RunOptions): Promise<Evaluation> {
+    const turns = new Turns(signal), whole = this.#whole;
+    const values = new Array<number>(whole.layout.length).fill(0);
     let examples = 0, count = 0, pending = 0, reading = Promise.resolve();
     const read = async (): Promise<void> => {
       await unlessAborted(reading, signal);
       pending = 0;
-      reading = this.#accumulator.take().then((sums) => sums.forEach((x, k) => values[k] += x));
+      reading = whole.take().then((sums) => sums.forEach((x, k) => values[k] += x));
       // What goes wrong is raised where it is waited for, after the next batches.
       reading.catch(() => {});
     };
-    // A run that was cut short has left its sums.
-    this.#accumulator.set([]);
+    whole.clear();
+    let rest: BatchMetrics | undefined;
     for await (const batch of this.#batches(source)) {
-      this.plan.run(this.#feeds(batch.fields));
-      count++;
+      const metrics = await this.#metricsFor(batch, source);
+      metrics.run(batch.fields);
+      if (metrics === whole) count++;
+      else rest = metrics;
       examples += batch.valid;
       onProgress?.(examples);
       if (++pending >= batchesPerReading) await read();
@@ -152,19 +156,32 @@ export class Evaluator implements Disposable {
     }
     await read();
     await unlessAborted(reading, signal);
-    const totals = this.#layout.named(values, count), { loss, ...metrics } = means(totals);
+    const most = whole.layout.named(values, count);
+    const totals = rest ? plus(most, rest.layout.named(await rest.take(), 1)) : most;
+    const { loss, ...metrics } = means(totals);
     return { size: examples, loss, metrics, totals };
   }
 
-  #batches(source: Source) {
-    return batches(source, { batchSize: this.batchSize, last: "pad" });
+  #pads({ padding }: Source): boolean {
+    return padding !== undefined && this.#whole.layout.countsOnDevice;
   }
 
-  #feeds(fields: Fields) {
-    const { inputs, check } = this.#traced;
-    const feeds = feedsOf(this.plan, inputs, fields, "evaluate");
-    check?.("evaluate", fields);
-    return feeds;
+  #batches(source: Source) {
+    const last = this.#pads(source) ? "pad" : "short";
+    return batches(source, { batchSize: this.batchSize, last });
+  }
+
+  async #metricsFor({ valid }: Batch, source: Source): Promise<BatchMetrics> {
+    if (valid === this.batchSize || this.#pads(source)) return this.#whole;
+    if (this.#short?.batchSize !== valid) {
+      const measured = measure(this.#task, valid);
+      measured.layout.checkLike(this.#whole.layout);
+      this.#short?.[Symbol.dispose]();
+      this.#short = undefined;
+      this.#short = await this.#compile(measured);
+    }
+    this.#short.clear();
+    return this.#short;
   }
 
   /**
@@ -173,18 +190,23 @@ export class Evaluator implements Disposable {
    * @throws {DeviceError} when memory runs out: every step's result is kept
    */
   async findNaN(source: Source): Promise<string | undefined> {
-    const { outputs = {}, loss } = this.#traced;
-    const output = Object.values(outputs)[0] ?? loss;
-    return await firstNaN(this.weights, output, this.#allFeeds(source));
+    const found = await firstNaN(this.weights, this.#whole.output, this.#feeds(source, false));
+    const short = this.#short;
+    if (found !== undefined || !short) return found;
+    return await firstNaN(this.weights, short.output, this.#feeds(source, true));
   }
 
-  async *#allFeeds(source: Source) {
-    for await (const { fields } of this.#batches(source)) yield this.#feeds(fields);
+  /** What is fed of the whole batches of a source, or of the short one behind them. */
+  async *#feeds(source: Source, short: boolean) {
+    for await (const batch of this.#batches(source)) {
+      const metrics = await this.#metricsFor(batch, source);
+      if ((metrics === this.#short) === short) yield metrics.feeds(batch.fields);
+    }
   }
 
-  /** Frees plan and sums. */
+  /** Frees plans and sums. */
   [Symbol.dispose](): void {
-    this.plan[Symbol.dispose]();
-    this.#accumulator[Symbol.dispose]();
+    this.#whole[Symbol.dispose]();
+    this.#short?.[Symbol.dispose]();
   }
 }

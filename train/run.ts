@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { readFile, syncFolder } from "../data/files.ts";
-import { decodeCheckpoint, serializeCheckpoint } from "../models/checkpoint.ts";
+import { parseSafetensors } from "../models/checkpoint/safetensors.ts";
+import { serializeCheckpoint } from "../models/checkpoint.ts";
 import { firstNotFinite } from "../models/finite.ts";
 import type { SavedWeights } from "../models/weights.ts";
 import type { Evaluation } from "./evaluator.ts";
@@ -29,8 +30,14 @@ export interface RunConfig {
   readonly parameters: number;
 }
 
-/** How good an evaluation is: of two, the larger one is better. Pictures: the share of hits. */
-const scoreOf = ({ metrics, loss }: Evaluation): number => metrics.top1 ?? -loss;
+/**
+ * How good an evaluation is: of two, the larger one is better. Pictures: the share of hits.
+ * Undefined where nothing counted.
+ */
+function scoreOf({ metrics, loss }: Evaluation): number | undefined {
+  const score = metrics.top1 ?? -loss;
+  return Number.isNaN(score) ? undefined : score;
+}
 
 /** Training with a run folder. */
 export class Run {
@@ -154,13 +161,14 @@ export class Run {
    *
    * @param signal ends the evaluation early; a resumed run then measures
    * @throws {DivergedError} when the loss is no finite number
-   * @throws {CheckpointError} when `best.safetensors` is missing or damaged
+   * @throws {DataError} when `best.safetensors` is missing or damaged
+   * @throws {CheckpointError} when it holds other weights
    */
   async test(signal?: AbortSignal): Promise<Evaluation | undefined> {
     const { trainer } = this, { weights, recipe, test } = trainer.options;
     if (!test || this.#tested || trainer.position.epoch < recipe.epochs) return undefined;
     const last = await weights.save(), isBest = this.#best?.epoch === this.#measured?.epoch;
-    if (!isBest) await this.#load("best");
+    if (!isBest) await this.#loadBest();
     try {
       const result = await trainer.test(signal), { loss, metrics } = result;
       const epoch = (this.#best?.epoch ?? 0) + 1;
@@ -169,13 +177,13 @@ export class Run {
       await this.#saveMoment(last);
       return result;
     } finally {
-      if (!isBest) await this.#load("last");
+      if (!isBest) weights.load({ tensors: new Map(last) });
     }
   }
 
-  async #load(name: "best" | "last"): Promise<void> {
-    const { folder, trainer } = this, file = folder.file(name);
-    const { content } = decodeCheckpoint(await readFile(`test ${folder.path}`, file), file);
+  async #loadBest(): Promise<void> {
+    const { folder, trainer } = this, file = folder.file("best");
+    const content = parseSafetensors(await readFile(`test ${folder.path}`, file), file);
     trainer.options.weights.load(content, {}, file);
   }
 

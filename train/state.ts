@@ -86,7 +86,8 @@ export function restoreState(trainer: Trainer, bytes: Uint8Array, file: string):
     fail(`it is the state of ${metadata.optimizer}, ${name} is wanted`, "optimizer");
   }
   const isCount = (text = ""): boolean => /^\d{1,15}$/.test(text);
-  const progress = asProgress(metadata.progress), standing = asStanding(metadata.standing);
+  const progress = asProgress(metadata.progress, trainer.step.valueCount);
+  const standing = asStanding(metadata.standing);
   if (!isCount(metadata.epoch) || !isCount(metadata.batch) || !progress || !standing) {
     return fail("it does not say where the run stood");
   }
@@ -125,11 +126,13 @@ function weightsOf({ tensors, metadata }: SafeTensors): SafeTensors {
   };
 }
 
-function asProgress(text: string | undefined): EpochProgress | undefined {
+/** @param count how many numbers the sums of a step have */
+function asProgress(text: string | undefined, count: number): EpochProgress | undefined {
   const value = parsed(text) as Partial<EpochProgress> | undefined;
   const sums = [value?.folded, value?.held, value?.logged];
   const isSums = (s?: StepSums): boolean =>
-    isNumber(s?.steps) && Array.isArray(s?.values) && s.values.every(isNumber);
+    isNumber(s?.steps) && Array.isArray(s?.values) && s.values.every(isNumber) &&
+    [0, count].includes(s.values.length);
   const isGood = sums.every(isSums) && isNumber(value?.seconds);
   return isGood ? value as EpochProgress : undefined;
 }
@@ -138,7 +141,8 @@ function asStanding(text: string | undefined): Standing | undefined {
   const value = parsed(text) as Partial<Standing> | undefined;
   const isScore = (s?: Score): boolean =>
     s === undefined || (isNumber(s.epoch) && (s.value === undefined || isNumber(s.value)));
-  const isGood = isScore(value?.best) && isScore(value?.last) && isNumber(value?.metricsBytes);
+  const isGood = isScore(value?.best) && isScore(value?.last) && isNumber(value?.metricsBytes) &&
+    [undefined, true, false].includes(value?.tested);
   return isGood ? value as Standing : undefined;
 }
 

@@ -13,7 +13,10 @@ import type { Pass } from "../models/pass.ts";
 export interface Sum {
   /** Sum over this batch, of any shape: one number a class, say. */
   readonly total: Tensor;
-  /** How much it is a sum of: a number a batch, or what the batch says, of the total's shape. */
+  /**
+   * How much it is a sum of: a number that is the same for every batch of `pass.batchSize`
+   * examples, or what the batch says, of the total's shape.
+   */
   readonly count: number | Tensor;
 }
 
@@ -25,7 +28,7 @@ export interface Traced {
   readonly loss: Tensor;
   /**
    * Metrics by name. One called `loss` stands for what is reported as the loss; without it that is
-   * the mean of the batches' losses.
+   * the mean of the batches' losses, each by the number of its examples.
    */
   readonly sums?: Readonly<Record<string, Sum>>;
   /** Results by name, for prediction. */
@@ -76,43 +79,73 @@ export interface Totals {
 /** A metric as it lies among the numbers that leave the device. */
 interface Slot {
   readonly name: string;
+  /** Where its totals begin, and how many there are. */
+  readonly at: number;
   readonly size: number;
-  /** Counted on the host, this much a batch; else the counts follow the totals. */
-  readonly perBatch?: number;
-  readonly counts: number;
+  /** What a total on the device is multiplied by. */
+  readonly scale: number;
+  /** Where its counts begin, or what the host counts for each batch. */
+  readonly counts: { readonly at: number } | { readonly perBatch: number };
 }
 
 /** Which numbers a traced task adds up on the device, and what they mean. */
 export class MetricLayout {
   readonly #slots: readonly Slot[];
-  /** The tensors whose elements are added up, batch by batch. */
+  #length = 0;
+  /** The tensors whose elements are added up, batch by batch: each once, whatever it is used for. */
   readonly tensors: readonly Tensor[];
+  /**
+   * True where every count is the batch's own: examples that do not count may then stand in it,
+   * such as a source's padding.
+   */
+  readonly countsOnDevice: boolean;
 
-  /** @throws {ShapeError} when a count has another shape than its total */
-  constructor({ loss, sums = {} }: Traced) {
-    const all: readonly [string, Sum][] = Object.entries({
-      loss: { total: loss, count: 1 },
+  /**
+   * @param batchSize examples that it was traced for
+   * @throws {ShapeError} when a count has another shape than its total
+   */
+  constructor({ loss, sums = {} }: Traced, batchSize: number) {
+    const all: readonly [string, Sum & { readonly scale?: number }][] = Object.entries({
+      // The loss is a mean: what it is a mean of is counted, so that a shorter batch counts less.
+      loss: { total: loss, count: batchSize, scale: batchSize },
       ...sums,
     });
-    this.#slots = all.map(([name, { total, count }]) => {
-      const size = sizeOf(total.shape);
-      if (typeof count === "number") return { name, size, perBatch: count, counts: 0 };
-      if (!sameShape(count.shape, total.shape)) {
-        throw new ShapeError(
-          `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
-            `${show(count.shape)}, the same shape is wanted`,
-        );
-      }
-      return { name, size, counts: size };
+    const places = new Map<Tensor, number>();
+    const place = (t: Tensor): number => {
+      const known = places.get(t);
+      if (known !== undefined) return known;
+      const at = this.#length;
+      places.set(t, at);
+      this.#length += sizeOf(t.shape);
+      return at;
+    };
+    this.#slots = all.map(([name, { total, count, scale = 1 }]) => {
+      checkCount(name, total, count);
+      const counts = typeof count === "number" ? { perBatch: count } : { at: place(count) };
+      return { name, at: place(total), size: sizeOf(total.shape), scale, counts };
     });
-    this.tensors = all.flatMap(([, { total, count }]) =>
-      typeof count === "number" ? [total] : [total, count]
+    this.countsOnDevice = this.#slots.every(({ counts }) => "at" in counts);
+    this.tensors = [...places.keys()];
+  }
+
+  /**
+   * Asks that sums of this layout can be added to those of another one.
+   *
+   * @throws {ShapeError} when a metric has another shape
+   */
+  checkLike(other: MetricLayout): void {
+    const [ours, theirs] = [this, other].map(({ tensors }) => tensors.map((t) => show(t.shape)));
+    const k = ours.findIndex((shape, at) => shape !== theirs[at]);
+    if (k < 0) return;
+    throw new ShapeError(
+      `Cannot sum metrics over batches of two sizes: one is ${theirs[k]} and ${ours[k]}, ` +
+        "a shape without the batch is wanted",
     );
   }
 
   /** How many numbers there are. */
   get length(): number {
-    return this.#slots.reduce((n, { size, counts }) => n + size + counts, 0);
+    return this.#length;
   }
 
   /**
@@ -122,16 +155,45 @@ export class MetricLayout {
    * @param batches how many batches they are sums over
    */
   named(values: readonly number[], batches: number): Readonly<Record<string, Totals>> {
-    let at = 0;
-    const take = (n: number): Float64Array => Float64Array.from(values.slice(at, at += n));
+    const take = (at: number, size: number): Float64Array =>
+      Float64Array.from({ length: size }, (_, k) => values[at + k] ?? 0);
     return Object.fromEntries(
-      this.#slots.map(({ name, size, perBatch, counts }) => {
-        const total = take(size);
-        const count = perBatch === undefined ? take(counts) : Float64Array.of(perBatch * batches);
+      this.#slots.map(({ name, at, size, scale, counts }) => {
+        const total = take(at, size).map((sum) => sum * scale);
+        const count = "at" in counts
+          ? take(counts.at, size)
+          : Float64Array.of(counts.perBatch * batches);
         return [name, { total, count }];
       }),
     );
   }
+}
+
+function checkCount(name: string, total: Tensor, count: number | Tensor): void {
+  if (typeof count === "number" || sameShape(count.shape, total.shape)) return;
+  throw new ShapeError(
+    `Cannot sum the metric ${name}: its total ${show(total.shape)} has the count ` +
+      `${show(count.shape)}, the same shape is wanted`,
+  );
+}
+
+/** Whether a metric is made of numbers. One that counted nothing is, though it has no mean. */
+export function isFiniteTotal({ total, count }: Totals): boolean {
+  return total.every(Number.isFinite) && count.every(Number.isFinite);
+}
+
+/** Totals over both of two sets of examples, by the same names. */
+export function plus(
+  a: Readonly<Record<string, Totals>>,
+  b: Readonly<Record<string, Totals>>,
+): Readonly<Record<string, Totals>> {
+  const sum = (x: Float64Array, y: Float64Array): Float64Array => x.map((value, k) => value + y[k]);
+  return Object.fromEntries(
+    Object.entries(a).map(([name, { total, count }]) => [name, {
+      total: sum(total, b[name].total),
+      count: sum(count, b[name].count),
+    }]),
+  );
 }
 
 /**

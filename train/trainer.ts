@@ -1,7 +1,7 @@
 /** The training loop: epochs of steps, readings on the way, an evaluation after each epoch. */
 import type { BuildProgress, Device } from "../core/device.ts";
 import { UsageError } from "../core/errors.ts";
-import { batchCount, batches, type Source } from "../data/source.ts";
+import { batchCount, batches, checkBatches, type Source } from "../data/source.ts";
 import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
@@ -9,7 +9,7 @@ import { compileEvaluation, type Evaluation, type Evaluator } from "./evaluator.
 import type { Optimizer } from "./optimizer.ts";
 import { optimizerOf, type Recipe } from "./recipes.ts";
 import { type Schedule, schedules } from "./schedule.ts";
-import type { Task } from "./task.ts";
+import { isFiniteTotal, type Task } from "./task.ts";
 import { chooseMicroBatch, compileStep, type TrainingStep } from "./training_step.ts";
 
 /** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
@@ -123,6 +123,14 @@ export class DivergedError extends Error {
 /** Examples that one evaluation batch holds; the last is padded. */
 const evaluationBatch = 250;
 
+function checkSources({ train, validation, test, recipe: { batchSize } }: TrainerOptions): void {
+  checkBatches(train.size, { batchSize, last: "drop" });
+  for (const [name, source] of Object.entries({ validation, test })) {
+    if (source?.size !== 0) continue;
+    throw new UsageError(`Cannot train: there are 0 ${name} examples, 1 or more are wanted`);
+  }
+}
+
 /** Trains a task's weights. */
 export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
@@ -144,10 +152,13 @@ export class Trainer implements Disposable {
   /**
    * Compiles the training step and the evaluation.
    *
+   * @throws {UsageError} when the training examples do not fill one batch, or there are none to
+   *   measure by
    * @throws {ShapeError} when the task's tensors do not fit each other
    * @throws {DeviceError} when a batch exceeds what the device can bind, or memory runs out
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
+    checkSources(options);
     const { device, weights, task, recipe, maxBytes, clipNorm, onProgress, debug } = options;
     const { batchSize, seed } = recipe, rule = options.optimizer ?? optimizerOf(recipe);
     const common = { batchSize, clipNorm, seed, onProgress, debug };
@@ -204,7 +215,6 @@ export class Trainer implements Disposable {
    *   the next call evaluates first. Between steps it is for the caller to leave.
    * @throws {DivergedError} when the loss, of training or of an evaluation, is no finite number
    * @throws {DataError} when the task refuses an example
-   * @throws {UsageError} when the training examples do not fill one batch
    * @throws {DeviceError} when the device was lost
    */
   async *fit(signal?: AbortSignal): AsyncGenerator<FitEvent, void, void> {
@@ -239,9 +249,11 @@ export class Trainer implements Disposable {
   }
 
   async #evaluate(name: string, source: Source, signal?: AbortSignal): Promise<Evaluation> {
-    const result = await this.evaluator!.run(source, { signal }), { epoch } = this.#position;
-    if (!Number.isFinite(result.loss)) throw this.#diverged(`on the ${name} examples after`, epoch);
-    return result;
+    const result = await this.evaluator!.run(source, { signal });
+    if (isFiniteTotal(result.totals.loss)) return result;
+    // In the midst of an epoch's end it is not counted as finished yet.
+    const { epoch, batch } = this.#position;
+    throw this.#diverged(`on the ${name} examples after`, batch === 0 ? epoch - 1 : epoch);
   }
 
   async *#epoch(): AsyncGenerator<StepEvent | LogEvent, void, void> {
@@ -264,7 +276,9 @@ export class Trainer implements Disposable {
       if (!cadence.step() && !logs && !sums.isDue(batch) && batch < total) continue;
       const since = await sums.read(batch, () => cadence.restart());
       const { steps, loss, metrics } = this.step.meansOf(since);
-      if (!Number.isFinite(loss)) throw this.#diverged(`at batch ${batch} of`, epoch);
+      if (!isFiniteTotal(this.step.named(since).loss)) {
+        throw this.#diverged(`at batch ${batch} of`, epoch);
+      }
       if (logs) {
         // Before the reading: who leaves at that one must not lose this one.
         yield { kind: "log", epoch, batch, loss: this.step.meansOf(sums.log()).loss };

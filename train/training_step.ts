@@ -27,7 +27,10 @@ import { feedsOf, means, MetricLayout, type Task, type Totals, type Traced } fro
 export interface StepOptions {
   /** Examples a step. */
   readonly batchSize: number;
-  /** Examples at once; gradients are summed over the batch (default: all of the batch). */
+  /**
+   * Examples at once; gradients are summed over the batch (default: all of the batch), each
+   * micro-batch counting alike: one with examples that are ignored counts as much as any other.
+   */
   readonly microBatch?: number;
   /** Scales gradients down so that the norm over all weights stays below this (default: never). */
   readonly clipNorm?: number;
@@ -98,7 +101,7 @@ interface Parts {
  *
  * @param task what is fed, and what becomes small; traced once, with `pass.train` true
  * @throws {ShapeError} when the task's tensors do not fit each other, or an option is out of range
- * @throws {UsageError} when the micro-batch is no divisor of the batch
+ * @throws {UsageError} when the micro-batch is no divisor of the batch, or no weight is trained
  * @throws {DeviceError} when the batch exceeds what the device can bind, or memory runs out
  */
 export async function compileStep(
@@ -110,8 +113,9 @@ export async function compileStep(
 ): Promise<TrainingStep> {
   const { batchSize, microBatch = batchSize, clipNorm, onProgress, debug } = options;
   checkMicroBatch(batchSize, microBatch);
+  checkTrained(weights);
   const step = traceStep(weights, task, options), { traced, pass } = step;
-  const layout = new MetricLayout(traced);
+  const layout = new MetricLayout(traced, microBatch);
   // Given back if a later piece of memory is refused, so that a smaller batch can be tried.
   using made = new DisposableStack();
   const sizes = layout.tensors.map((t) => sizeOf(t.shape));
@@ -235,7 +239,7 @@ export class TrainingStep implements Disposable {
     return this.#parts.layout.named(values, steps * this.batchSize / this.microBatch);
   }
 
-  /** How many numbers {@link StepSums.values} has. */
+  /** How many numbers {@link StepSums.values} has once a step was taken. */
   get valueCount(): number {
     return this.#parts.layout.length;
   }
@@ -276,6 +280,15 @@ function checkMicroBatch(batchSize: number, microBatch: number): void {
   );
 }
 
+function checkTrained({ trainable, parameters, model: { name } }: Weights<Net>): void {
+  if (trainable.blocks.length > 0) return;
+  throw new UsageError(
+    `Cannot train ${name}: none of its ${parameters.size} parameters is trained, ` +
+      "one at least is wanted",
+    { hint: "let `trains` be true for the path of one" },
+  );
+}
+
 /**
  * Bytes on the device of a step with such micro-batches, weights included and the kernels' scratch
  * memory left out; nothing is allocated.
@@ -290,7 +303,7 @@ export function estimateStepBytes(
   const { batchSize, microBatch = batchSize } = options;
   const { traced } = traceStep(weights, task, options);
   const gradients = blockGradients(traced.loss, weights.trainable);
-  const metrics = new MetricLayout(traced).tensors.slice(1);
+  const metrics = new MetricLayout(traced, microBatch).tensors;
   const bytes = device.estimateBytes({ outputs: [...gradients, ...metrics] });
   const vectors = optimizer.moments + (microBatch < batchSize ? 1 : 0);
   const stores = weights.stores.reduce((sum, store) => sum + store.bytes, 0);

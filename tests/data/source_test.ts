@@ -139,6 +139,26 @@ Deno.test("a subset is the pictures it names, whatever it is a subset of", async
   assert.deepEqual(a.fields, b);
 });
 
+Deno.test("pictures that are not there are refused, by a subset too", () => {
+  const whole = makePictures(5, 2, 2, 3), some = whole.subset(Uint32Array.of(3, 1));
+  const message =
+    "Cannot take a picture: its index is 2, a whole number from 0 to below 2 is wanted";
+  assert.throws(() => some.image(2), { name: "ShapeError", message });
+  assert.throws(() => some.subset(Uint32Array.of(0, 2)), { name: "ShapeError", message });
+  assert.throws(() => new PackedPictures(whole.packed, Uint32Array.of(5)), /its index is 5/);
+});
+
+Deno.test("a short last batch stays short where it is asked for", async () => {
+  await holds(async ({ source, options }) => {
+    const padded = await collect(source, options);
+    const short = await collect(source, { ...options, last: "short" });
+    assert.deepEqual(short.map(({ valid }) => valid), padded.map(({ valid }) => valid));
+    for (const [k, { fields, valid }] of short.entries()) {
+      assert.deepEqual(fields.labels, padded[k].fields.labels.subarray(0, valid));
+    }
+  });
+});
+
 Deno.test("order and flips differ between epochs and seeds, and about half is mirrored", () => {
   const n = 4096;
   for (const [seed, epoch] of [[0, 1], [1, 0]]) {
@@ -196,6 +216,10 @@ Deno.test("what cannot be batched is refused, at the call or at its batch", asyn
     });
   refuses({ batchSize: 4 }, /from 3 examples, a batch size of at most 3 is wanted$/);
   refuses({ batchSize: 0 }, /of 0 examples/);
+  assert.throws(
+    () => batches({ ...source, size: 0 }, { ...options, last: "pad" }),
+    /^UsageError: Cannot make batches from 0 examples, 1 or more are wanted$/,
+  );
   refuses({ startBatch: 2 }, /0 to 1 are wanted/);
   const torn: Source = { size: 4, batch: () => Promise.resolve({ x: new Float32Array(3) }) };
   await assert.rejects(collect(torn, options), (error) => {
@@ -223,5 +247,9 @@ Deno.test("held out: the same share of each class, always the same pictures, non
   assert.deepEqual(again instanceof PackedPictures && bytes(again), bytes(held));
   assert.equal(holdOut(pictures, 0).held, undefined);
   assert.equal(holdOut(pictures, 0).rest, pictures);
+  // However small a class and large the share, something of it is left to learn from.
+  const few = pictures.subset(Uint32Array.of(0, 80, 81, 100)), parts = holdOut(few, 0.9);
+  assert.deepEqual([...parts.rest.labels].sort(), [0, 1, 2]);
+  assert.deepEqual([...parts.held?.labels ?? []], [1]);
   for (const share of [1, -0.1, NaN]) assert.throws(() => holdOut(pictures, share), UsageError);
 });

@@ -76,9 +76,13 @@ Deno.test("printed commands: of an entry file from another folder", options, asy
 });
 
 Deno.test("printed commands: a stopped run goes on, three times over", options, async () => {
-  const start = `${file("train", "--allow-write=.")} --runs more --epochs 2 --log-every 100`;
+  const options = "--log-every 100 --test-each-epoch";
+  const start = `${file("train", "--allow-write=.")} --runs more --epochs 2 ${options}`;
   const first = printed(await stopped(start), "saved after step [\\d,]+; ", " goes on");
-  assert.match(first, /--allow-write=more\/\S+ .* --log-every 100 --resume more\//);
+  assert.match(
+    first,
+    /--allow-write=more\/\S+ .* --log-every 100 --test-each-epoch --resume more\//,
+  );
   const second = printed(await stopped(first), "saved after step [\\d,]+; ", " goes on");
   assert.equal(second, first);
   await paste(printed((await paste(second)).err, "try     "));

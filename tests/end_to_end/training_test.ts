@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { PackedPictures } from "../../data/pictures.ts";
+import { ignoredLabel } from "../../data/source.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { adam } from "../../train/optimizer.ts";
 import { pictureTraining } from "../../train/classification.ts";
 import { type Recipe, recipes } from "../../train/recipes.ts";
-import { DivergedError, type FitEvent, Trainer } from "../../train/trainer.ts";
+import { DivergedError, type FitEvent, Trainer, type TrainerOptions } from "../../train/trainer.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { classifierStep } from "./classifiers.ts";
 import { batchOf, pick, smallDataset } from "./images.ts";
@@ -82,4 +84,37 @@ Deno.test("training: a loss that is no number any more ends it", async () => {
     );
     return true;
   });
+});
+
+Deno.test("training: pictures without labels are no divergence, and choose no best", async () => {
+  const unlabelled = (pictures: PackedPictures): PackedPictures => {
+    const { packed } = pictures;
+    return new PackedPictures({ ...packed, labels: packed.labels.map(() => ignoredLabel) });
+  };
+  const recipe: Recipe = { ...standard, batchSize: 64, epochs: 1 };
+  const train = pick(unlabelled(dataset.train), [...Array(256).keys()]);
+  const { events, bits } = await fit(wasm, { ...dataset, train }, recipe);
+  const [epoch] = events.filter((event) => event.kind === "epoch");
+  assert(Number.isNaN(epoch.loss) && epoch.test!.loss > 0);
+  using weights = initialWeights(wasm, new TutorialCnn({ classes: 10 }), recipe.seed);
+  assert.deepEqual(bits, await bitsOf(weights), "no weight has moved");
+});
+
+Deno.test("training: too few examples are refused before anything is compiled", async () => {
+  using weights = initialWeights(wasm, new TutorialCnn({ classes: 10 }), 0);
+  const { task, train, test } = pictureTraining(weights.model, dataset, standard);
+  const create = (change: Partial<TrainerOptions>) =>
+    Trainer.create({ device: wasm, weights, task, train, test, recipe: standard, ...change });
+  const none = dataset.test.subset(new Uint32Array()).source(standard.preparation);
+  await assert.rejects(
+    create({ recipe: { ...standard, batchSize: 257 } }),
+    /at most 256 is wanted/,
+  );
+  await assert.rejects(create({ train: none }), /from 0 examples, 1 or more are wanted/);
+  for (const name of ["validation", "test"]) {
+    await assert.rejects(create({ [name]: none }), {
+      name: "UsageError",
+      message: `Cannot train: there are 0 ${name} examples, 1 or more are wanted`,
+    });
+  }
 });

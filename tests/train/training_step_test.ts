@@ -4,7 +4,7 @@ import type { Device } from "../../core/device.ts";
 import { partsOf } from "../../core/plan/plan.ts";
 import { Random } from "../../core/rng.ts";
 import { PackedPictures } from "../../data/pictures.ts";
-import { initialWeights, type Weights } from "../../models/weights.ts";
+import { initialWeights, Weights } from "../../models/weights.ts";
 import { adam, sgd } from "../../train/optimizer.ts";
 import type { StepOptions } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
@@ -79,6 +79,43 @@ Deno.test("training step: a label that is no class is refused, an ignored one is
   assert.deepEqual([step.steps, await trained(weights)], [1, before]);
   const { steps, loss } = await step.metrics();
   assert(steps === 1 && Number.isFinite(loss));
+});
+
+Deno.test("training step: images that are ignored count in no mean", async () => {
+  const [device] = devices.all;
+  using weights = initialWeights(device, new ResidualNet(), 1);
+  using step = await classifierStep(device, weights, sgd(), options);
+  const meansAt = async (labels: Int32Array<ArrayBuffer>) => {
+    step.run({ pixels, labels }, 0);
+    const { values, steps } = await step.readSums();
+    step.startSums();
+    return step.named({ values, steps });
+  };
+  // Each image by itself: the mean over a batch is that over the images that count.
+  const single = [];
+  for (let k = 0; k < 3; k++) {
+    single.push(await meansAt(labels.map((label, at) => at === k ? label : -100)));
+  }
+  const all = await meansAt(labels.map((label, at) => at < 3 ? label : -100));
+  for (const name of ["loss", "top1"]) {
+    assert.deepEqual(single.map((one) => one[name].count[0]), [1, 1, 1]);
+    assert.equal(all[name].count[0], 3);
+    const total = single.reduce((sum, one) => sum + one[name].total[0], 0);
+    assertClose([all[name].total[0]], [total], { rtol: 1e-5, what: name });
+  }
+  const none = await meansAt(labels.map(() => -100));
+  assert.deepEqual([none.loss, none.top1].map((t) => [t.total[0], t.count[0]]), [[0, 0], [0, 0]]);
+});
+
+Deno.test("training step: weights of which none is trained are refused", async () => {
+  const [device] = devices.all;
+  using weights = new Weights(device, new ResidualNet(), { trains: () => false });
+  assert.equal(weights.size, 0);
+  await assert.rejects(classifierStep(device, weights, sgd(), { ...options, clipNorm: 1 }), {
+    name: "UsageError",
+    message: `Cannot train ${weights.model.name}: none of its ${weights.parameters.size} ` +
+      "parameters is trained, one at least is wanted",
+  });
 });
 
 Deno.test("evaluator: a label that is no class is refused, and the next run is right", async () => {
