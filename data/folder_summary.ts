@@ -135,7 +135,8 @@ function notesOn(found: Omit<FolderSummary, "notes">): string[] {
     const lacking = classes.filter((one) => one[split] === 0).map(({ name }) => name);
     say(lacking, `no picture for ${split}, so this class is not measured there`);
   }
-  if (counts.validation === 0) notes.push("no picture for validation");
+  const isWanted = found.split.validation !== "none";
+  if (counts.validation === 0 && isWanted) notes.push("no picture for validation");
   if (imbalance >= notableImbalance) {
     notes.push(`the largest class has ${imbalance.toFixed(1)} times the pictures of the smallest`);
   }

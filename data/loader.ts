@@ -179,17 +179,17 @@ export class Loader implements Disposable {
 
   /** A thread is gone: its pictures are free again, but for one that has ended too many. */
   #lose(id: number, reason = "it ended"): void {
+    const at = this.#threads.get(id)?.at();
     if (this.#isClosed || !this.#threads.delete(id)) return;
     this.#notes.push(`a thread stopped (${reason})`);
-    const held = [...this.#tasks.values()].flatMap((task) =>
-      task.heldBy(id).map((job) => ({ task, job }))
-    );
-    const last = held.at(-1); // pictures are taken in order: the others were done, or nearly
-    if (last === undefined) this.#vain++;
-    else if (++last.task.ends[last.job] >= fatalEnds) {
-      last.task.finish(last.job, { flaw: trapFlaw(reason) });
+    const task = at && this.#tasks.get(at.task);
+    if (!at) this.#vain++;
+    else if (task && ++task.ends[at.job] >= fatalEnds) {
+      task.finish(at.job, { flaw: trapFlaw(reason) });
     }
-    for (const { task, job } of held) Atomics.store(task.takers, job, 0);
+    for (const task of this.#tasks.values()) {
+      for (const job of task.heldBy(id)) Atomics.store(task.takers, job, 0);
+    }
     this.#fill();
     for (const task of this.#tasks.values()) {
       for (const thread of this.#threads.values()) thread.post(request(task));

@@ -43,6 +43,8 @@ export type ThreadAnswer =
 export interface Thread {
   /** Gives it work. */
   post(task: ThreadTask): void;
+  /** The task and the place in it of the picture that it is at, or was at when it ended. */
+  at(): { readonly task: number; readonly job: number } | undefined;
   /** Says whether the process waits for it. */
   hold(isHeld: boolean): void;
   /** Ends it. */
@@ -72,7 +74,7 @@ const keptBytes = 256 * 2 ** 20;
 export const threadSource = `
 import { parentPort, workerData } from "node:worker_threads";
 import * as glue from ${JSON.stringify(dataUrl(imageGlue))};
-const { module, id } = workerData;
+const { module, id, at } = workerData;
 let memory, isTrapped = false;
 function prepare(bytes, { name, args }) {
   memory ??= glue.initSync({ module }).memory;
@@ -100,8 +102,11 @@ function answerTo({ path, call }) {
 parentPort.on("message", ({ task, jobs, takers }) => {
   for (let job = 0; job < jobs.length && !isTrapped; job++) {
     if (Atomics.compareExchange(takers, job, 0, id) !== 0) continue;
+    Atomics.store(at, 1, job);
+    Atomics.store(at, 0, task);
     const answer = answerTo(jobs[job]);
     parentPort.postMessage({ task, job, ...answer }, answer.pixels ? [answer.pixels.buffer] : []);
+    if (!isTrapped) Atomics.store(at, 0, 0);
   }
 });
 parentPort.postMessage({ ready: true });
@@ -110,7 +115,8 @@ parentPort.postMessage({ ready: true });
 /** Makes what starts threads of a source, such as {@link threadSource}. */
 export function threadsOf(source: string): StartThread {
   return (id, { onAnswer, onExit }) => {
-    const workerData = { module: imageCode, id };
+    const at = new Int32Array(new SharedArrayBuffer(8)); // number of the task or 0, place in it
+    const workerData = { module: imageCode, id, at };
     // Without an environment of its own a thread gets a copy of ours, which asks for permission.
     const worker = new Worker(new URL(dataUrl(source)), { workerData, env: {} });
     let reason: string | undefined;
@@ -122,6 +128,10 @@ export function threadsOf(source: string): StartThread {
     worker.on("exit", () => onExit(reason));
     worker.unref();
     return {
+      at: () => {
+        const task = Atomics.load(at, 0);
+        return task === 0 ? undefined : { task, job: Atomics.load(at, 1) };
+      },
       post: (task) => worker.postMessage(task),
       hold: (isHeld) => isHeld ? worker.ref() : worker.unref(),
       end: () => void worker.terminate(),

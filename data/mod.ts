@@ -30,7 +30,7 @@ export {
 } from "./folder_pictures.ts";
 export type { PictureFile } from "./folder_scan.ts";
 export type { Copies, FolderSummary, Range, SplitCounts, SplitRule } from "./folder_summary.ts";
-export type { Flaw, FoundFile } from "./folder_walk.ts";
+export type { FileError, Flaw, FoundFile } from "./folder_walk.ts";
 export { Loader, type LoaderOptions, type Prepared } from "./loader.ts";
 export type {
   PictureJob,
