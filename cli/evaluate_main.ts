@@ -1,5 +1,5 @@
 /** Evaluate: accuracy and loss of a model file on a data set's test images. */
-import { UsageError } from "../core/errors.ts";
+import { DataError, UsageError } from "../core/errors.ts";
 import { Weights } from "../models/weights.ts";
 import { chooseDevice } from "../open_device.ts";
 import { classification } from "../train/classification.ts";
@@ -55,8 +55,10 @@ export const command = defineCommand({
     err.line(printable(`${model.name}, ${origin}, on ${dataset.name}, ${where}`));
     using weights = new Weights(device, model);
     weights.load(checkpoint.content, {}, checkpoint.file);
-    const total = dataset.test.size, batchSize = Math.min(options.batchSize, total);
-    const task = classification(model, preparation), test = dataset.test.source(preparation);
+    const test = dataset.test?.source(preparation);
+    if (!test) throw new DataError(`Cannot evaluate on ${dataset.name}: it has no test pictures`);
+    const total = test.size, batchSize = Math.min(options.batchSize, total);
+    const task = classification(model, preparation);
     using evaluator = await compileEvaluation(device, weights, task, {
       batchSize,
       onProgress: () => signal.throwIfAborted(),

@@ -49,10 +49,14 @@ export class TrainingReport {
     const { err } = this.context, { dataset, model, recipe } = this.plan;
     const { train, test, validation, classes } = dataset;
     err.line(`${err.paint.bold(fovea)}  ${model} on ${dataset.name}, ${device.name} (${reason})`);
-    const measured = validation ? `, ${formatCount(validation.size)} validation` : "";
+    const sizes = [
+      `${formatCount(train.size)} training`,
+      ...(validation ? [`${formatCount(validation.size)} validation`] : []),
+      ...(test ? [`${formatCount(test.size)} test`] : []),
+    ];
+    const parts = [sizes.slice(0, -1).join(", "), ...sizes.slice(-1)].filter((one) => one !== "");
     err.line(
-      `data    ${formatCount(train.size)} training${measured} and ${formatCount(test.size)} test ` +
-        `images in ${classes.length} classes`,
+      `data    ${parts.join(" and ")} images in ${classes.length} classes`,
     );
     err.line(
       `recipe  ${recipe.epochs} epoch${

@@ -11,8 +11,8 @@ export interface Dataset {
   readonly train: Pictures;
   /** Pictures to choose the best weights by, where the set brings some. */
   readonly validation?: Pictures;
-  /** Pictures to measure by, once. */
-  readonly test: Pictures;
+  /** Pictures to measure by, once, where the set brings some. */
+  readonly test?: Pictures;
   /** Where the pictures come from and on what terms, in one sentence. */
   readonly sourceNote: string;
 }

@@ -21,5 +21,29 @@ export {
   PackedPictures,
   type Pictures,
 } from "./pictures.ts";
+export { type FolderDataset, type FolderOptions, openFolder } from "./folder.ts";
+export type { FolderLayout } from "./folder_layout.ts";
+export {
+  FolderPictures,
+  type FolderState,
+  type LabelledFile,
+  type VerifyOptions,
+} from "./folder_pictures.ts";
+export type { PictureFile } from "./folder_scan.ts";
+export type { Copies, FolderSummary, Range, SplitCounts, SplitRule } from "./folder_summary.ts";
+export type { FileError, Flaw, FoundFile } from "./folder_walk.ts";
+export { Loader, type LoaderOptions, type Prepared } from "./loader.ts";
+export type {
+  PictureJob,
+  StartThread,
+  Thread,
+  ThreadAnswer,
+  ThreadEvents,
+  ThreadTask,
+} from "./loader_thread.ts";
+export { PreparedCache, type PreparedShelf } from "./prepared_cache.ts";
+export { type Hashed, type Split, splitByContent } from "./split.ts";
+export { balanced } from "./balanced.ts";
+export { Waiting } from "./waiting.ts";
 export { type PublishedWeights, publishedWeights } from "./published_weights.ts";
 export type { Dataset, OpenDataset, OpenOptions, PackedDataset, Progress } from "./dataset.ts";

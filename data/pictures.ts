@@ -40,7 +40,7 @@ export interface PackedImages {
 }
 
 /** An opaque black pixel: zeros in R, G and B. */
-const black = 0xff000000;
+export const black = 0xff000000;
 
 /** Whether each picture is mirrored (1) in an epoch: a pure function of seed, epoch and index. */
 export function epochFlips(n: number, seed: number, epoch: number): Uint8Array<ArrayBuffer> {

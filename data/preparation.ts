@@ -64,6 +64,30 @@ function numbersOf(action: string, preparation: Preparation): Float64Array {
   );
 }
 
+/** A call of the image module that makes a net's pixels of a file's bytes, the first argument. */
+export interface PictureCall {
+  /** The function's name among those of the module. */
+  readonly name: "prepare";
+  /** What follows the bytes: the preparation, the most pixels, the longest side. */
+  readonly args: readonly [preparation: Float64Array, maxPixels: number, maxSide: number];
+}
+
+/**
+ * What {@link preparePicture} will call, checked, as plain data: a thread that has nothing but the
+ * image module can do it.
+ *
+ * @throws {ShapeError} when the size wanted is none
+ * @throws {UsageError} when another field of the preparation, or `maxPixels`, is out of range
+ */
+export function pictureCall(
+  preparation: Preparation,
+  options: DecodeOptions = {},
+): PictureCall {
+  const action = `prepare ${options.file ?? "the picture"}`;
+  const numbers = numbersOf(action, preparation);
+  return { name: "prepare", args: [numbers, pixelLimit(action, options), maxSide] };
+}
+
 /**
  * Decodes a picture and prepares it for a net: pixels `[height, width]`, one `u32` each, RGBA with
  * red in the low byte, as `ops.pixels` reads them.
@@ -93,12 +117,11 @@ export function preparePicture(
   preparation: Preparation,
   options: DecodeOptions = {},
 ): Uint32Array<ArrayBuffer> {
-  const action = `prepare ${options.file ?? "the picture"}`;
-  const numbers = numbersOf(action, preparation), limit = pixelLimit(action, options);
+  const { file } = options, { name, args } = pictureCall(preparation, options);
   return codec.run((memory) => {
-    using pixels = glue.prepare(bytes, numbers, limit, maxSide);
+    using pixels = glue[name](bytes, ...args);
     return new Uint32Array(words(memory, pixels));
-  }, refusal(action, options.file));
+  }, refusal(`prepare ${file ?? "the picture"}`, file));
 }
 
 /**

@@ -66,8 +66,8 @@ export interface PictureTraining {
   readonly train: Source;
   /** The set's validation pictures, or those the recipe holds out. */
   readonly validation?: Source;
-  /** Pictures to measure by at the end. */
-  readonly test: Source;
+  /** Pictures to measure by at the end, where the set has some. */
+  readonly test?: Source;
 }
 
 /**
@@ -89,6 +89,6 @@ export function pictureTraining(
     task: classification(model, preparation, recipe),
     train: rest.source(preparation, { flip, seed }),
     validation: held?.source(preparation),
-    test: dataset.test.source(preparation),
+    test: dataset.test?.source(preparation),
   };
 }

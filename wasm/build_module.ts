@@ -146,6 +146,17 @@ async function makeRenewable(glue: string, types: string): Promise<void> {
 }
 
 /**
+ * Puts the image module's glue beside it as a text. The threads of a loader run it from a `data:`
+ * URL, and importing a file as text is not stable in the oldest Deno we run on.
+ */
+export async function writeGlueText(folder: string): Promise<void> {
+  const text = JSON.stringify(await Deno.readTextFile(`${folder}/image.js`));
+  const doc = "/** The text of image.js, for threads. Written by build_module.ts. */";
+  const script = `${doc}\nexport const imageGlue: string = ${text};\n`;
+  await Deno.writeTextFile(`${folder}/image_glue.ts`, script);
+}
+
+/**
  * Builds a module into the folder `out`, which is emptied first.
  *
  * @param root the folder `wasm`
@@ -168,6 +179,7 @@ export async function compile(
     linked,
   ]);
   await makeRenewable(`${out}/${name}.js`, `${out}/${name}.d.ts`);
+  if (name === "image") await writeGlueText(out);
   const files: Record<string, { bytes: number; sha256: string }> = {};
   const names = await Array.fromAsync(Deno.readDir(out), (entry) => entry.name);
   await assertNoPaths(root, tools, names.map((file) => `${out}/${file}`));
