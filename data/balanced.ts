@@ -1,6 +1,6 @@
 /** A source in which all classes are equally frequent. */
 import { ShapeError } from "../core/errors.ts";
-import type { Elements } from "../core/backend.ts";
+import type { Elements } from "../core/elements.ts";
 import { Random } from "../core/rng.ts";
 import { type Fields, likewise, type Source } from "./source.ts";
 

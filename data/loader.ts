@@ -51,7 +51,8 @@ class Task {
   finish(job: number, result: Prepared): void {
     if (this.results[job]) return;
     this.results[job] = result;
-    if (--this.#left === 0) this.#resolve(this.results);
+    this.#left -= 1;
+    if (this.#left === 0) this.#resolve(this.results);
   }
 
   /** The pictures that a thread has taken and not finished. */

@@ -29,7 +29,7 @@ export interface StepOptions {
   readonly batchSize: number;
   /**
    * Examples at once; gradients are summed over the batch (default: all of the batch), each
-   * micro-batch counting alike: one with examples that are ignored counts as much as any other.
+   * micro-batch counting alike: those with ignored examples count as much as the others.
    */
   readonly microBatch?: number;
   /** Scales gradients down so that the norm over all weights stays below this (default: never). */
