@@ -1,5 +1,6 @@
 /** Data sets of one's own: pictures in folders, or listed in a CSV. */
-import { isAbsolute } from "node:path";
+import { createHash } from "node:crypto";
+import { basename, dirname, isAbsolute } from "node:path";
 import { DataError, UsageError } from "../core/errors.ts";
 import type { Dataset, Progress } from "./dataset.ts";
 import { fileError, readFile } from "./files.ts";
@@ -44,6 +45,8 @@ export interface FolderDataset extends Dataset {
   readonly test?: FolderPictures;
   /** What was found. */
   readonly summary: FolderSummary;
+  /** SHA-256 of contents, classes and parts, in order: equal where a run would see the same. */
+  readonly fingerprint: string;
   /** Files whose damage showed only when they were decoded, so far, where `skipDamaged` left them out. */
   readonly damaged: () => readonly Flaw[];
 }
@@ -105,13 +108,14 @@ export async function openFolder(
     return own.length > 0 ? new FolderPictures(files, state) : undefined;
   };
   return {
-    name: path.replace(/[\\/]+$/, "").split(/[\\/]/).at(-1) || path,
+    name: basename(path) || path,
     classes,
     train: part("train")!,
     validation: part("validation"),
     test: part("test"),
     sourceNote: `pictures of the user's, from ${path}`,
     summary: summarize({ ...found, classes, pictures, split: rule }),
+    fingerprint: fingerprintOf(pictures),
     damaged: () => Array.from(state.found, ([name, reason]) => ({ name, reason })),
   };
 }
@@ -152,9 +156,9 @@ async function readList(action: string, path: string, options: ScanOptions): Pro
       cause,
     });
   }
-  const listed = readPictureList(text, path), folder = path.replace(/[^\\/]*$/, "");
+  const listed = readPictureList(text, path), folder = dirname(path);
   const files = listed.map(({ path: name, line }) => ({
-    path: isAbsolute(name) ? name : folder + name,
+    path: isAbsolute(name) ? name : `${folder}/${name}`,
     ...{ name, line },
   }));
   const scan: Scan = await scanFiles(files, { ...options, isList: true });
@@ -186,6 +190,12 @@ function classesOf(action: string, { pictures, damaged }: Found): string[] {
   }
   if (classes.length < 2) fail(`${classes[0]} is the only class, 2 or more are wanted`);
   return classes;
+}
+
+function fingerprintOf(pictures: readonly AssignedPicture[]): string {
+  const hash = createHash("sha256");
+  for (const one of pictures) hash.update(`${one.hash} ${one.split} ${one.className}\n`);
+  return hash.digest("hex");
 }
 
 /** Gives every picture a part. */

@@ -32,7 +32,7 @@ export interface ScanOptions {
   readonly isList?: boolean;
   /** Stops the scan. */
   readonly signal?: AbortSignal;
-  /** Called now and then; the numbers are of files. */
+  /** Called after each file; the numbers are of files. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -102,7 +102,8 @@ async function scanFile(
     if (size > maxBytes) return refuse(`it has ${size} bytes, at most ${maxBytes} are wanted`);
     const bytes = await Deno.readFile(found.path), info = infoOf(bytes, options);
     if (typeof info === "string") return refuse(isMeant ? info : "no picture");
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    const hash = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
     return { ...found, info, sizeBytes: bytes.length, hash };
   } catch (error) {
     if (error instanceof UsageError) throw error;

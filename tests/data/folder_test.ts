@@ -37,6 +37,8 @@ Deno.test("folder: a sub-folder is a class, in natural order; a fifth is for val
   assert.deepEqual([summary.copies, summary.ignored, summary.damaged], [[], [], []]);
   await writeTree(folder.path, classFiles(["c10", "c9", "A"], 10, 500));
   const more = await openFolder(folder.path);
+  assert.equal((await openFolder(folder.path)).fingerprint, more.fingerprint);
+  assert.notEqual(more.fingerprint, set.fingerprint);
   const isOld = (name: string) => name in files;
   assert.deepEqual(more.classes, ["A", "B", "c9", "c10"]);
   assert.deepEqual(namesOf(more.train).filter(isOld), namesOf(train));

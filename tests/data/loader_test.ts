@@ -4,9 +4,15 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../../core/errors.ts";
 import { openFolder } from "../../data/folder.ts";
 import { Loader } from "../../data/loader.ts";
-import { threadsOf, threadSource } from "../../data/loader_thread.ts";
+import {
+  type StartThread,
+  threadsOf,
+  threadSource,
+  type ThreadTask,
+} from "../../data/loader_thread.ts";
 import { batches } from "../../data/source.ts";
 import { Waiting } from "../../data/waiting.ts";
+import { imageGlue } from "../../wasm/pkg/image_glue.ts";
 import { classFiles, picture, small, writeTree } from "./folder_support.ts";
 import { checksum, serve, temporaryFolder } from "./support.ts";
 
@@ -159,6 +165,34 @@ Deno.test("loader: a file that is gone, or that may not be read, is told by any 
     const batch = train.source(small).batch(Uint32Array.of(0, 1), 0);
     await assert.rejects(batch, /Cannot use a picture: .*\n {2}a\/1\.png: it does not exist$/);
   }
+});
+
+Deno.test("loader: threads go on by themselves while the main thread is busy", async () => {
+  await using folder = await temporaryFolder();
+  await writeTree(folder.path, classFiles(["a", "b"], 10));
+  const posted: ThreadTask[] = [], start = threadsOf(threadSource);
+  const watched: StartThread = (id, events) => {
+    const thread = start(id, events);
+    const post = (task: ThreadTask) => {
+      posted.push(task);
+      thread.post(task);
+    };
+    return { ...thread, post };
+  };
+  using loader = new Loader({ workers: 1 }, watched);
+  const { train } = await openFolder(folder.path, { loader, validationShare: 0 });
+  const source = train.source(small), all = Uint32Array.from({ length: 20 }, (_, k) => k);
+  const batch = source.batch(all, 0), { takers } = posted[0];
+  const clock = new Int32Array(new SharedArrayBuffer(4)), end = performance.now() + 30_000;
+  // Nothing else runs here: no event reaches this thread, and none is needed.
+  while (takers.includes(0) && performance.now() < end) Atomics.wait(clock, 0, 0, 10);
+  assert(!takers.includes(0), `${takers}`);
+  assert.equal((await batch).labels.length, 20);
+});
+
+Deno.test("loader: the glue that threads run is the module's", async () => {
+  const glue = await Deno.readTextFile(new URL("../../wasm/pkg/image.js", import.meta.url));
+  assert(imageGlue === glue, "image_glue.ts is not of this image.js: deno task wasm writes both");
 });
 
 /** Runs the process of loader_process.ts, from disk or from a server. */
