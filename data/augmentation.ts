@@ -24,6 +24,7 @@ export interface WarpOptions {
  * preparation's fit and share do not count then. First in the list, or not there.
  */
 export interface RandomResizedCrop {
+  /** Which step it is. */
   readonly kind: "random-resized-crop";
   /** Share of the picture's area (default 0.08–1). */
   readonly scale?: Interval;
@@ -33,6 +34,7 @@ export interface RandomResizedCrop {
 
 /** The net's pixels padded on every side, and the net's size cut out anywhere. */
 export interface RandomCrop {
+  /** Which step it is. */
   readonly kind: "random-crop";
   /** Pixels on each side. */
   readonly padding: number;
@@ -44,6 +46,7 @@ export interface RandomCrop {
 
 /** Mirrored left to right (`horizontal-flip`) or top to bottom (`vertical-flip`). */
 export interface Flip {
+  /** Which step it is. */
   readonly kind: "horizontal-flip" | "vertical-flip";
   /** Probability (default 0.5). */
   readonly p?: number;
@@ -51,6 +54,7 @@ export interface Flip {
 
 /** Turned about the centre, counter-clockwise. */
 export interface Rotation extends WarpOptions {
+  /** Which step it is. */
   readonly kind: "rotation";
   /** Degrees: an interval, or a number d for −d to d. */
   readonly degrees: number | Interval;
@@ -61,6 +65,7 @@ export interface Rotation extends WarpOptions {
  * max(0, 1−b) to 1+b, or for −b to b of hue.
  */
 export interface ColorJitter {
+  /** Which step it is. */
   readonly kind: "color-jitter";
   /** Factor of all values. */
   readonly brightness?: number | Interval;
@@ -74,6 +79,7 @@ export interface ColorJitter {
 
 /** Blurred by a Gaussian; the picture is mirrored at its border pixels. */
 export interface GaussianBlur {
+  /** Which step it is. */
   readonly kind: "gaussian-blur";
   /** Pixels of the kernel's side, odd, up to 255. */
   readonly kernel: number;
@@ -89,6 +95,7 @@ export interface GaussianBlur {
  * preparation's deviation times a normal deviate for each value, cut off at black and white.
  */
 export interface RandomErasing {
+  /** Which step it is. */
   readonly kind: "random-erasing";
   /** Probability (default 0.5). */
   readonly p?: number;
@@ -102,6 +109,7 @@ export interface RandomErasing {
 
 /** Some of fourteen operations, one after another, all of one strength. */
 export interface RandAugment extends WarpOptions {
+  /** Which step it is. */
   readonly kind: "rand-augment";
   /** How many operations (default 2). */
   readonly ops?: number;
@@ -113,6 +121,7 @@ export interface RandAugment extends WarpOptions {
 
 /** One of fourteen operations, of any strength. */
 export interface TrivialAugmentWide extends WarpOptions {
+  /** Which step it is. */
   readonly kind: "trivial-augment-wide";
   /** Number of strengths (default 31). */
   readonly bins?: number;

@@ -33,43 +33,38 @@ export interface DrawnBox extends PictureSize {
   readonly left: number;
 }
 
-type Kind<K extends string, Fields = unknown> = { readonly kind: K } & Fields;
-type By<K extends string, Field extends string> = Kind<K, { readonly [F in Field]: number }>;
-
 /** One thing that is done to one picture, with its numbers. */
 export type DrawnStep =
   /** The part of the upright picture that is scaled to the net's size; first, or not there. */
-  | Kind<"crop", DrawnBox>
-  | Kind<"horizontal-flip">
-  | Kind<"vertical-flip">
+  | DrawnBox & { readonly kind: "crop" }
+  | { readonly kind: "horizontal-flip" | "vertical-flip" | "autocontrast" | "equalize" }
   /** Padded, then cut to the net's size again, from (top, left) of the padded picture on. */
-  | Kind<"pad-crop", Pick<DrawnBox, "top" | "left"> & PadFields>
-  | Kind<"rotate", WarpOptions & { readonly degrees: number }>
-  /** The new pixel (i, j), counted from the top left, is the old one at (i + x·j, j + y·i). */
-  | Kind<"shear", WarpOptions & Vector>
-  /** Moved by whole pixels, to the right and down. */
-  | Kind<"translate", WarpOptions & Vector>
-  | By<"brightness" | "contrast" | "saturation" | "sharpness", "factor">
+  | Pick<DrawnBox, "top" | "left"> & Pick<WarpOptions, "fill"> & {
+    readonly kind: "pad-crop";
+    readonly padding: number;
+    readonly mode: "zero" | "reflect";
+  }
+  | WarpOptions & { readonly kind: "rotate"; readonly degrees: number }
+  /**
+   * The new pixel in row i and column j is the old one in row i + y·j and column j + x·i (`shear`),
+   * or i − y and j − x, in whole pixels (`translate`).
+   */
+  | WarpOptions & {
+    readonly kind: "shear" | "translate";
+    readonly x: number;
+    readonly y: number;
+  }
+  | {
+    readonly kind: "brightness" | "contrast" | "saturation" | "sharpness";
+    readonly factor: number;
+  }
   /** Turns, −0.5 to 0.5. */
-  | By<"hue", "by">
-  | By<"posterize", "bits">
-  | By<"solarize", "threshold">
-  | Kind<"autocontrast">
-  | Kind<"equalize">
-  | By<"blur", "kernel" | "sigma">
-  /** With the preparation's mean, or with noise: a key of the random numbers. */
-  | Kind<"erase", DrawnBox & { readonly noise?: Interval }>;
-
-interface Vector {
-  readonly x: number;
-  readonly y: number;
-}
-
-interface PadFields {
-  readonly padding: number;
-  readonly mode: "zero" | "reflect";
-  readonly fill?: WarpOptions["fill"];
-}
+  | { readonly kind: "hue"; readonly by: number }
+  | { readonly kind: "posterize"; readonly bits: number }
+  | { readonly kind: "solarize"; readonly threshold: number }
+  | { readonly kind: "blur"; readonly kernel: number; readonly sigma: number }
+  /** With the preparation's mean, or with noise: two words, the key of its random numbers. */
+  | DrawnBox & { readonly kind: "erase"; readonly noise?: Interval };
 
 /** Which picture, and when: what is drawn is a function of it. */
 export interface DrawKey {

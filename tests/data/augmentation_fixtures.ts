@@ -82,7 +82,7 @@ export const pictures: Readonly<Record<"wide" | "square", readonly [Image, Image
 export function asIs({ width, height }: { width: number; height: number }): Preparation {
   return {
     ...{ width, height, fit: "stretch", share: 1, filter: "bilinear", channels: 3 },
-    ...{ mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] },
+    ...{ mean: [0.5, 0.4, 0.45], std: [0.2, 0.15, 0.25] },
   };
 }
 

@@ -190,10 +190,16 @@ impl<'a> Numbers<'a> {
         })
     }
 
+    /// A pixel, whatever its alpha.
+    fn opaque(&mut self) -> Result<u32> {
+        Ok(self.whole()? | 0xff00_0000)
+    }
+
     fn warp(&mut self) -> Result<Warp> {
-        let [is_smooth, fill] = self.several(Self::whole)?;
-        let is_smooth = is_smooth != 0;
-        Ok(Warp { is_smooth, fill })
+        Ok(Warp {
+            is_smooth: self.whole()? != 0,
+            fill: self.opaque()?,
+        })
     }
 
     fn factor(&mut self) -> Result<f32> {
@@ -231,11 +237,11 @@ impl<'a> Numbers<'a> {
     }
 
     fn shift(&mut self) -> Result<Shift> {
-        let [top, left, padding, is_reflected, fill] = self.several(Self::whole)?;
+        let [top, left, padding, is_reflected] = self.several(Self::whole)?;
         Ok(Shift {
             by: [left, top].map(|start| i64::from(start) - i64::from(padding)),
             is_reflected: is_reflected != 0,
-            fill,
+            fill: self.opaque()?,
         })
     }
 
