@@ -6,16 +6,18 @@ import { Random } from "../../core/rng.ts";
 import { type Augmentation, augmentationLevels } from "../../data/augmentation.ts";
 import { checkAugmentation, parseAugmentation } from "../../data/augmentation_check.ts";
 import {
-  augmentationSpace,
   drawAugmentation,
   drawErasing,
   drawFlip,
   drawJitter,
   type DrawnStep,
-  drawRandAugment,
   drawResizedCrop,
-  drawTrivialAugment,
 } from "../../data/augmentation_draw.ts";
+import {
+  augmentationSpace,
+  drawRandAugment,
+  drawTrivialAugment,
+} from "../../data/augmentation_space.ts";
 import { epochFlips } from "../../data/pictures.ts";
 import { cases } from "./augmentation_fixtures.ts";
 
