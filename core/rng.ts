@@ -66,6 +66,11 @@ export class Random {
     return word;
   }
 
+  /** The uniform word at a place of the stream, from 0; nothing is drawn by it. */
+  wordAt(place: number): number {
+    return threefry(this.#k0, this.#k1, Math.floor(place / 2), 0)[place % 2];
+  }
+
   /** A number in [0, 1) with 24 random bits, exact in f32. */
   uniform(): number {
     return (this.word() >>> 8) / 2 ** 24;

@@ -5,6 +5,32 @@
 export * from "./image.ts";
 export * from "./preparation.ts";
 export {
+  type Augmentation as AugmentationSteps,
+  type AugmentationLevel,
+  augmentationLevels,
+  type AugmentationStep,
+  type ColorJitter,
+  type Flip,
+  type GaussianBlur,
+  type Interval,
+  type RandAugment,
+  type RandomCrop,
+  type RandomErasing,
+  type RandomResizedCrop,
+  type Rotation,
+  type TrivialAugmentWide,
+  type WarpOptions,
+} from "./augmentation.ts";
+export { checkAugmentation, parseAugmentation } from "./augmentation_check.ts";
+export {
+  drawAugmentation,
+  type DrawKey,
+  type DrawnBox,
+  type DrawnStep,
+  type PictureSize,
+} from "./augmentation_draw.ts";
+export * from "./mixing.ts";
+export {
   type Batch,
   batchCount,
   batches,

@@ -17,6 +17,8 @@ import {
 } from "../wasm/image.ts";
 import { codec, words } from "../wasm/image_codec.ts";
 import * as glue from "../wasm/pkg/image.js";
+import type { DrawnStep } from "./augmentation_draw.ts";
+import { planNumbers } from "./augmentation_numbers.ts";
 
 /** Images of one size, one after another: `[count, height, width, channels]`, 8 bits a channel. */
 export interface PackedLayout {
@@ -36,8 +38,19 @@ export interface PackedOptions {
   readonly indices?: ArrayLike<number>;
   /** One number for each wanted image: not 0 mirrors it left to right, before anything else. */
   readonly flips?: Uint8Array;
+  /** What is done to each wanted image, as `drawAugmentation` draws it; instead of `flips`. */
+  readonly steps?: readonly (readonly DrawnStep[])[];
   /** Where the pixels are written, from the start; a new array unless told otherwise. */
   readonly into?: Uint32Array<ArrayBuffer>;
+}
+
+/** How a file is prepared. */
+export interface PictureOptions extends DecodeOptions, AugmentedOptions {}
+
+/** What is done to a picture of the training set. */
+export interface AugmentedOptions {
+  /** What was drawn for it, by `drawAugmentation`; nothing unless told. */
+  readonly steps?: readonly DrawnStep[];
 }
 
 const fits: readonly Fit[] = ["crop", "stretch", "pad"];
@@ -68,8 +81,13 @@ function numbersOf(action: string, preparation: Preparation): Float64Array {
 export interface PictureCall {
   /** The function's name among those of the module. */
   readonly name: "prepare";
-  /** What follows the bytes: the preparation, the most pixels, the longest side. */
-  readonly args: readonly [preparation: Float64Array, maxPixels: number, maxSide: number];
+  /** What follows the bytes: the preparation, drawn steps, the most pixels, the longest side. */
+  readonly args: readonly [
+    preparation: Float64Array,
+    steps: Float64Array,
+    maxPixels: number,
+    maxSide: number,
+  ];
 }
 
 /**
@@ -81,11 +99,12 @@ export interface PictureCall {
  */
 export function pictureCall(
   preparation: Preparation,
-  options: DecodeOptions = {},
+  options: PictureOptions = {},
 ): PictureCall {
   const action = `prepare ${options.file ?? "the picture"}`;
   const numbers = numbersOf(action, preparation);
-  return { name: "prepare", args: [numbers, pixelLimit(action, options), maxSide] };
+  const steps = planNumbers([options.steps ?? []], preparation);
+  return { name: "prepare", args: [numbers, steps, pixelLimit(action, options), maxSide] };
 }
 
 /**
@@ -106,8 +125,11 @@ export function pictureCall(
  *   is stored in it. Where pixels are mixed, colours count by their alpha, and what is transparent
  *   all over becomes black. Alpha is 255 in the result.
  * - With one channel, red, green and blue are all the luma `.299 R + .587 G + .114 B`.
+ * - What is drawn for it is done in the same call: a crop before it is scaled, and then to the net's
+ *   size; mirroring as the first step, before it is scaled too; everything else on the net's pixels.
  *
- * @throws {DataError} naming the file and what is wrong with it, as {@link decodeImage}
+ * @throws {DataError} naming the file and what is wrong with it, as {@link decodeImage}, or with a
+ *   drawn step
  * @throws {ShapeError} when the size wanted is none
  * @throws {UsageError} when another field of the preparation, or `maxPixels`, is out of range
  * @source torchvision, `Resize` and `CenterCrop`
@@ -115,7 +137,7 @@ export function pictureCall(
 export function preparePicture(
   bytes: Uint8Array,
   preparation: Preparation,
-  options: DecodeOptions = {},
+  options: PictureOptions = {},
 ): Uint32Array<ArrayBuffer> {
   const { file } = options, { name, args } = pictureCall(preparation, options);
   return codec.run((memory) => {
@@ -130,11 +152,16 @@ export function preparePicture(
  * @throws {ShapeError} when the bytes do not fit the image's size, or the size wanted is none
  * @throws {UsageError} when another field of the preparation is out of range
  */
-export function prepareImage(image: Image, preparation: Preparation): Uint32Array<ArrayBuffer> {
+export function prepareImage(
+  image: Image,
+  preparation: Preparation,
+  options: AugmentedOptions = {},
+): Uint32Array<ArrayBuffer> {
   const action = "prepare the image", numbers = numbersOf(action, preparation);
   const channels = checkRaster(action, image, [4]), { data, width, height } = image;
+  const plan = planNumbers([options.steps ?? []], preparation);
   return codec.run((memory) => {
-    using pixels = glue.prepare_packed(data, width, height, channels, new Uint8Array(1), numbers);
+    using pixels = glue.prepare_packed(data, width, height, channels, numbers, plan);
     return new Uint32Array(words(memory, pixels));
   }, refusal(action));
 }
@@ -157,23 +184,31 @@ export function preparePacked(
 ): Uint32Array<ArrayBuffer> {
   const action = "prepare the images", numbers = numbersOf(action, preparation);
   const { height, width, channels } = layout, n = options.indices?.length ?? layout.count;
-  const { flips = new Uint8Array(n) } = options;
+  const { flips = new Uint8Array(n), steps = stepsOf(flips) } = options;
   const area = preparation.height * preparation.width;
   const into = options.into ?? new Uint32Array(n * area);
   checkPacked(images, layout);
-  if (flips.length !== n || into.length < n * area) {
+  if (steps.length !== n || into.length < n * area) {
+    const given = options.steps === undefined ? "flips" : "lists of steps";
     throw new ShapeError(
-      `Cannot ${action}: ${flips.length} flips and room for ${into.length} pixels, ${n} and ` +
+      `Cannot ${action}: ${steps.length} ${given} and room for ${into.length} pixels, ${n} and ` +
         `${n * area} are wanted`,
     );
   }
   if (n === 0) return into;
-  const data = chosen(images, layout, options.indices);
+  const data = chosen(images, layout, options.indices), plan = planNumbers(steps, preparation);
   codec.run((memory) => {
-    using pixels = glue.prepare_packed(data, width, height, channels, flips, numbers);
+    using pixels = glue.prepare_packed(data, width, height, channels, numbers, plan);
     into.set(words(memory, pixels));
   }, refusal(action));
   return into;
+}
+
+const mirrored: readonly DrawnStep[] = [{ kind: "horizontal-flip" }];
+
+/** Flips as steps. */
+function stepsOf(flips: Uint8Array): readonly (readonly DrawnStep[])[] {
+  return Array.from(flips, (flip) => flip === 0 ? [] : mirrored);
 }
 
 function checkPacked(images: Uint8Array, { height, width, channels, count }: PackedLayout): void {

@@ -39,15 +39,16 @@ export function encode_png(data: Uint8Array, width: number, height: number, chan
 export function info(bytes: Uint8Array): Uint32Array;
 
 /**
- * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] for the numbers.
+ * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] and [`Plan::read`] for the
+ * numbers.
  */
-export function prepare(bytes: Uint8Array, preparation: Float64Array, max_pixels: number, max_side: number): Pixels;
+export function prepare(bytes: Uint8Array, preparation: Float64Array, steps: Float64Array, max_pixels: number, max_side: number): Pixels;
 
 /**
  * What a net sees of pictures of one size, of 1, 3 or 4 channels, one after another, as `u32`
- * pixels; `flips` has a number for each, not 0 to mirror it first.
+ * pixels; `steps` has the plan of each.
  */
-export function prepare_packed(data: Uint8Array, width: number, height: number, channels: number, flips: Uint8Array, preparation: Float64Array): Pixels;
+export function prepare_packed(data: Uint8Array, width: number, height: number, channels: number, preparation: Float64Array, steps: Float64Array): Pixels;
 
 /**
  * Resamples RGBA pixels; `filter` is 0 nearest, 1 bilinear, 2 bicubic, 3 Lanczos.
@@ -66,7 +67,7 @@ export interface InitOutput {
     readonly pixels_count: (a: number) => number;
     readonly pixels_height: (a: number) => number;
     readonly pixels_width: (a: number) => number;
-    readonly prepare: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly prepare: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number, number];
     readonly prepare_packed: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
     readonly resize: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;

@@ -113,19 +113,23 @@ export function info(bytes) {
 }
 
 /**
- * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] for the numbers.
+ * What a net sees of a file, as `u32` pixels; see [`Preparation::of`] and [`Plan::read`] for the
+ * numbers.
  * @param {Uint8Array} bytes
  * @param {Float64Array} preparation
+ * @param {Float64Array} steps
  * @param {number} max_pixels
  * @param {number} max_side
  * @returns {Pixels}
  */
-export function prepare(bytes, preparation, max_pixels, max_side) {
+export function prepare(bytes, preparation, steps, max_pixels, max_side) {
     const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
     const len0 = WASM_VECTOR_LEN;
     const ptr1 = passArrayF64ToWasm0(preparation, wasm.__wbindgen_malloc);
     const len1 = WASM_VECTOR_LEN;
-    const ret = wasm.prepare(ptr0, len0, ptr1, len1, max_pixels, max_side);
+    const ptr2 = passArrayF64ToWasm0(steps, wasm.__wbindgen_malloc);
+    const len2 = WASM_VECTOR_LEN;
+    const ret = wasm.prepare(ptr0, len0, ptr1, len1, ptr2, len2, max_pixels, max_side);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -134,21 +138,21 @@ export function prepare(bytes, preparation, max_pixels, max_side) {
 
 /**
  * What a net sees of pictures of one size, of 1, 3 or 4 channels, one after another, as `u32`
- * pixels; `flips` has a number for each, not 0 to mirror it first.
+ * pixels; `steps` has the plan of each.
  * @param {Uint8Array} data
  * @param {number} width
  * @param {number} height
  * @param {number} channels
- * @param {Uint8Array} flips
  * @param {Float64Array} preparation
+ * @param {Float64Array} steps
  * @returns {Pixels}
  */
-export function prepare_packed(data, width, height, channels, flips, preparation) {
+export function prepare_packed(data, width, height, channels, preparation, steps) {
     const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
     const len0 = WASM_VECTOR_LEN;
-    const ptr1 = passArray8ToWasm0(flips, wasm.__wbindgen_malloc);
+    const ptr1 = passArrayF64ToWasm0(preparation, wasm.__wbindgen_malloc);
     const len1 = WASM_VECTOR_LEN;
-    const ptr2 = passArrayF64ToWasm0(preparation, wasm.__wbindgen_malloc);
+    const ptr2 = passArrayF64ToWasm0(steps, wasm.__wbindgen_malloc);
     const len2 = WASM_VECTOR_LEN;
     const ret = wasm.prepare_packed(ptr0, len0, width, height, channels, ptr1, len1, ptr2, len2);
     if (ret[2]) {

@@ -9,7 +9,7 @@ export const pixels_address: (a: number) => number;
 export const pixels_count: (a: number) => number;
 export const pixels_height: (a: number) => number;
 export const pixels_width: (a: number) => number;
-export const prepare: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const prepare: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number, number];
 export const prepare_packed: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
 export const resize: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
 export const __wbindgen_externrefs: WebAssembly.Table;

@@ -5,6 +5,7 @@
 //! This file is the border to JavaScript and nothing else.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod augment;
 mod bmp;
 mod encode;
 mod exif;
@@ -18,7 +19,9 @@ mod png;
 mod prepare;
 mod resample;
 mod webp;
+mod window;
 
+use augment::{Numbers, Plan};
 use format::{Format, Request};
 use lay::Ink;
 use orient::Turn;
@@ -130,29 +133,33 @@ pub fn encode_png(
     encode::png(data, (width, height), channels, effort).map_err(to_js)
 }
 
-/// What a net sees of a file, as `u32` pixels; see [`Preparation::of`] for the numbers.
+/// What a net sees of a file, as `u32` pixels; see [`Preparation::of`] and [`Plan::read`] for the
+/// numbers.
 #[wasm_bindgen]
 pub fn prepare(
     bytes: &[u8],
     preparation: &[f64],
+    steps: &[f64],
     max_pixels: u32,
     max_side: u32,
 ) -> Result<Pixels, JsError> {
+    let plan = Plan::read(&mut Numbers(steps)).map_err(to_js)?;
     let preparation = Preparation::of(preparation).map_err(to_js)?;
+    let preparation = preparation.of_part(plan.part);
     let picture = decoded(bytes, max_pixels, max_side, Some(&preparation)).map_err(to_js)?;
-    prepared(&preparation, preparation.apply(&picture)).map_err(to_js)
+    prepared(&preparation, preparation.apply(&picture, &plan)).map_err(to_js)
 }
 
 /// What a net sees of pictures of one size, of 1, 3 or 4 channels, one after another, as `u32`
-/// pixels; `flips` has a number for each, not 0 to mirror it first.
+/// pixels; `steps` has the plan of each.
 #[wasm_bindgen]
 pub fn prepare_packed(
     data: &[u8],
     width: u32,
     height: u32,
     channels: u8,
-    flips: &[u8],
     preparation: &[f64],
+    steps: &[f64],
 ) -> Result<Pixels, JsError> {
     let preparation = Preparation::of(preparation).map_err(to_js)?;
     let view = View {
@@ -160,7 +167,7 @@ pub fn prepare_packed(
         channels: usize::from(channels),
         data,
     };
-    prepared(&preparation, preparation.apply_packed(view, flips)).map_err(to_js)
+    prepared(&preparation, preparation.apply_packed(view, steps)).map_err(to_js)
 }
 
 fn decoded(

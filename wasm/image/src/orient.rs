@@ -4,8 +4,6 @@ use crate::pixels::Size;
 
 /// EXIF's number for a picture that is stored as it is meant to be seen.
 pub const UPRIGHT: u32 = 1;
-/// EXIF's number for a picture that is mirrored left to right.
-pub const MIRRORED: u32 = 2;
 
 /// First the stored axes are reversed where asked, then exchanged.
 #[derive(Clone, Copy)]
@@ -36,6 +34,14 @@ impl Turn {
             _ => ([false, false], false),
         };
         Turn { reverses, swaps }
+    }
+
+    /// Upright and then mirrored left to right.
+    pub fn mirrored(self) -> Turn {
+        let across = usize::from(self.swaps);
+        let mut reverses = self.reverses;
+        reverses[across] = !reverses[across];
+        Turn { reverses, ..self }
     }
 
     /// What belongs to the stored axes, by upright axes, and the other way round.

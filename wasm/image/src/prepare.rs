@@ -1,9 +1,11 @@
 //! From a picture to what a net sees: scaled, cut or padded, one `u32` a pixel.
 
+use crate::augment::{Numbers, Part, Plan};
 use crate::lay::{lay, Ink};
-use crate::orient::{Turn, MIRRORED, UPRIGHT};
+use crate::orient::{Turn, UPRIGHT};
 use crate::pixels::{area, room, Raster, Result, Size, View};
 use crate::resample::{Cut, Filter, Resize};
+use crate::window::Window;
 
 /// How a picture of other proportions becomes the net's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,7 @@ pub enum Fit {
 }
 
 /// What is done to a picture before a net sees it; see `models/preparation.ts`.
+#[derive(Clone, Copy)]
 pub struct Preparation {
     /// Width and height of what the net sees.
     pub size: Size,
@@ -22,6 +25,8 @@ pub struct Preparation {
     ink: Ink,
     /// What the picture is scaled to fill (`Crop`), to be (`Stretch`) or to fit into (`Pad`).
     frame: Size,
+    /// What is taken of the upright picture and stretched to the net's size, whatever the fit.
+    part: Option<Part>,
 }
 
 /// A frame with longer sides would only cut a few pixels out of any picture.
@@ -58,11 +63,20 @@ impl Preparation {
                 Ink::Opaque
             },
             frame: frame.map(|side| side as u32),
+            part: None,
         })
+    }
+
+    /// The preparation of a picture of which only a part may be taken.
+    pub fn of_part(self, part: Option<Part>) -> Preparation {
+        Preparation { part, ..self }
     }
 
     /// How an upright picture of this size is scaled, across and down, and what is kept of it.
     fn cuts(&self, [width, height]: Size) -> [Cut; 2] {
+        if self.part.is_some() {
+            return self.size.map(Cut::all);
+        }
         let (w, h) = (u64::from(width), u64::from(height));
         let [frame_w, frame_h] = self.frame.map(u64::from);
         // Truncated as in torchvision's Resize; the cut as in its CenterCrop.
@@ -104,52 +118,68 @@ impl Preparation {
         if self.filter == Filter::Nearest {
             return 1; // It shows pixels of the file, not means of them.
         }
-        let cuts = self.stored_cuts(stored, Turn::of(orientation));
+        let turn = Turn::of(orientation);
+        let Ok(window) = Window::of(self.part, stored, turn, 1) else {
+            return 1; // Refused when it is applied.
+        };
+        let (cuts, stored) = (self.stored_cuts(stored, turn), window.size);
         let keeps =
             |axis: usize, by: u32| u64::from(stored[axis]) >= u64::from(by) * cuts[axis].whole;
         let fits = |by: &u32| keeps(0, *by) && keeps(1, *by);
         [4, 2].into_iter().find(fits).unwrap_or(1)
     }
 
-    /// Pixels of the net's size.
-    pub fn apply(&self, picture: &Raster) -> Result<Vec<u32>> {
-        let turn = Turn::of(picture.orientation);
-        let resize = Resize {
-            extent: picture
-                .full
-                .map(|side| f64::from(side) / f64::from(picture.shrunk)),
-            cuts: self.stored_cuts(picture.full, turn),
-            filter: self.filter,
-            turn,
-        };
+    /// Pixels of the net's size, augmented as planned; the part must be the plan's.
+    pub fn apply(&self, picture: &Raster, plan: &Plan) -> Result<Vec<u32>> {
         let mut to = room(area(self.size))?;
-        self.finish(&mut to, picture.view(), &resize, turn)?;
+        self.append(&mut to, picture.view(), Source::of(picture), plan)?;
         Ok(to)
     }
 
-    /// The same for pictures of one size, which lie one after another; `flips` has a number for
-    /// each, not 0 to mirror it first.
-    pub fn apply_packed(&self, all: View, flips: &[u8]) -> Result<Vec<u32>> {
+    /// The same for pictures of one size, which lie one after another; `steps` has the plan of each.
+    pub fn apply_packed(&self, all: View, steps: &[f64]) -> Result<Vec<u32>> {
         let length = area(all.size) as usize * all.channels;
-        if length == 0 || all.data.len() != flips.len() * length {
-            return Err("images and flips differ in number, as many are wanted".to_owned());
+        if length == 0 || !all.data.len().is_multiple_of(length) {
+            return Err("the last image is not whole, whole images are wanted".to_owned());
         }
-        let mut to = room(area(self.size) * flips.len() as u64)?;
-        let ways = [UPRIGHT, MIRRORED].map(|orientation| {
-            let turn = Turn::of(orientation);
-            let resize = Resize {
-                extent: all.size.map(f64::from),
-                cuts: self.stored_cuts(all.size, turn),
-                filter: self.filter,
-                turn,
-            };
-            (resize, turn)
-        });
-        for (data, &flip) in all.data.chunks_exact(length).zip(flips) {
-            let (resize, turn) = &ways[usize::from(flip != 0)];
-            self.finish(&mut to, View { data, ..all }, resize, *turn)?;
+        let source = Source {
+            full: all.size,
+            shrunk: 1,
+            orientation: UPRIGHT,
+        };
+        let mut numbers = Numbers(steps);
+        let mut to = room(area(self.size) * (all.data.len() / length) as u64)?;
+        for data in all.data.chunks_exact(length) {
+            let plan = Plan::read(&mut numbers)?;
+            let preparation = self.of_part(plan.part);
+            preparation.append(&mut to, View { data, ..all }, source, &plan)?;
         }
         Ok(to)
+    }
+
+    fn append(&self, to: &mut Vec<u32>, view: View, source: Source, plan: &Plan) -> Result<()> {
+        let Source { full, shrunk, .. } = source;
+        let mut turn = Turn::of(source.orientation);
+        if plan.is_mirrored {
+            turn = turn.mirrored();
+        }
+        let window = Window::of(self.part, full, turn, shrunk)?;
+        let resize = Resize {
+            origin: window.origin,
+            extent: window.extent,
+            cuts: self.stored_cuts(full, turn),
+            filter: self.filter,
+            turn,
+        };
+        let start = to.len();
+        let data = window.cut(view)?;
+        let cut = View {
+            size: window.size,
+            data: &data,
+            ..view
+        };
+        self.finish(to, cut, &resize, turn)?;
+        plan.apply(self.size, &mut to[start..])
     }
 
     /// Scales, and lays the result in the middle of a black canvas.
@@ -165,6 +195,30 @@ impl Preparation {
         };
         lay(to, self.size, place, scaled, turn, self.ink);
         Ok(())
+    }
+}
+
+/// What a view's pixels are to the picture in the file.
+#[derive(Clone, Copy)]
+struct Source {
+    full: Size,
+    shrunk: u32,
+    orientation: u32,
+}
+
+impl Source {
+    fn of(picture: &Raster) -> Source {
+        let &Raster {
+            full,
+            shrunk,
+            orientation,
+            ..
+        } = picture;
+        Source {
+            full,
+            shrunk,
+            orientation,
+        }
     }
 }
 

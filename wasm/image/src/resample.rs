@@ -78,6 +78,8 @@ impl Cut {
 /// What to do with a picture whose sides are `view.size`; they stand for `extent` pixels, which may
 /// be less by a fraction where a decoder has shrunk it.
 pub struct Resize {
+    /// Where the picture begins among the pixels: a fraction of one, where it was cut out of more.
+    pub origin: [f64; 2],
     pub extent: [f64; 2],
     pub cuts: [Cut; 2],
     pub filter: Filter,
@@ -89,6 +91,7 @@ impl Resize {
     /// To a size, as a whole, across first: Pillow's order.
     pub fn to(from: Size, size: Size, filter: Filter) -> Resize {
         Resize {
+            origin: [0.0; 2],
             extent: from.map(f64::from),
             cuts: size.map(Cut::all),
             filter,
@@ -99,7 +102,8 @@ impl Resize {
     /// The pixels of the cuts, in as many channels.
     pub fn apply<'a>(&self, view: View<'a>) -> Result<Cow<'a, [u8]>> {
         let [x, y] = self.cuts;
-        if x.is_all_of(view.size[0]) && y.is_all_of(view.size[1]) {
+        let is_whole = self.origin == [0.0; 2];
+        if is_whole && x.is_all_of(view.size[0]) && y.is_all_of(view.size[1]) {
             return Ok(Cow::Borrowed(view.data));
         }
         let Some(kernel) = self.filter.kernel() else {
@@ -161,7 +165,10 @@ impl Resize {
                 .map_err(text)?;
             Ok(result)
         };
-        let parts = [0, 1].map(|i| self.cuts[i].source(self.extent[i]));
+        let parts = [0, 1].map(|i| {
+            let Range { start, end } = self.cuts[i].source(self.extent[i]);
+            self.origin[i] + start..self.origin[i] + end
+        });
         let to = self.cuts.map(|cut| cut.size);
         // Upright rows come first. Kernels with negative lobes overshoot and are cut off at 0 and
         // 255 between the passes, and so the order shows beside strong edges.
