@@ -1,7 +1,7 @@
 /** Drawn steps as the numbers that `wasm/image/src/augment.rs` reads. */
 import type { Preparation } from "../models/preparation.ts";
 import type { WarpOptions } from "./augmentation.ts";
-import type { DrawnStep } from "./augmentation_draw.ts";
+import type { DrawnStep } from "./drawn_steps.ts";
 
 /** An opaque pixel as a `u32`; of a grey preparation it is the luma. */
 function pixelOf([r, g, b]: readonly number[], isGrey: boolean): number {

@@ -5,7 +5,7 @@
  */
 import type { Random } from "../core/rng.ts";
 import type { RandAugment, TrivialAugmentWide, WarpOptions } from "./augmentation.ts";
-import type { DrawnStep, PictureSize } from "./augmentation_draw.ts";
+import type { DrawnStep, PictureSize } from "./drawn_steps.ts";
 
 /** Python's `round`: a half goes to the even neighbour. */
 export function roundEven(x: number): number {

@@ -9,7 +9,7 @@
  */
 import { UsageError } from "../core/errors.ts";
 import { Random } from "../core/rng.ts";
-import type { DrawnBox, PictureSize } from "./augmentation_draw.ts";
+import type { DrawnBox, PictureSize } from "./drawn_steps.ts";
 
 /** How the pictures of a batch are mixed, as plain data. */
 export interface Mixing {

@@ -22,13 +22,8 @@ export {
   type WarpOptions,
 } from "./augmentation.ts";
 export { checkAugmentation, parseAugmentation } from "./augmentation_check.ts";
-export {
-  drawAugmentation,
-  type DrawKey,
-  type DrawnBox,
-  type DrawnStep,
-  type PictureSize,
-} from "./augmentation_draw.ts";
+export { drawAugmentation, type DrawKey } from "./augmentation_draw.ts";
+export type { DrawnBox, DrawnStep, PictureSize } from "./drawn_steps.ts";
 export * from "./mixing.ts";
 export {
   type Batch,

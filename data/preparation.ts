@@ -17,7 +17,7 @@ import {
 } from "../wasm/image.ts";
 import { codec, words } from "../wasm/image_codec.ts";
 import * as glue from "../wasm/pkg/image.js";
-import type { DrawnStep } from "./augmentation_draw.ts";
+import type { DrawnStep } from "./drawn_steps.ts";
 import { planNumbers } from "./augmentation_numbers.ts";
 
 /** Images of one size, one after another: `[count, height, width, channels]`, 8 bits a channel. */

@@ -10,9 +10,9 @@ import {
   drawErasing,
   drawFlip,
   drawJitter,
-  type DrawnStep,
   drawResizedCrop,
 } from "../../data/augmentation_draw.ts";
+import type { DrawnStep } from "../../data/drawn_steps.ts";
 import {
   augmentationSpace,
   drawRandAugment,

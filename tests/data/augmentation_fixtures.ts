@@ -1,6 +1,6 @@
 /** Pictures made by a formula, and what torchvision makes of them: `fixtures/augmentation/make.py`. */
 import { readFileSync } from "node:fs";
-import type { DrawnBox, DrawnStep } from "../../data/augmentation_draw.ts";
+import type { DrawnBox, DrawnStep } from "../../data/drawn_steps.ts";
 import type { Image } from "../../data/image.ts";
 import type { Preparation } from "../../models/preparation.ts";
 

@@ -3,7 +3,7 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import fc from "npm:fast-check@4";
 import { DataError, ShapeError } from "../../core/errors.ts";
 import { Random, threefry } from "../../core/rng.ts";
-import type { DrawnBox, DrawnStep } from "../../data/augmentation_draw.ts";
+import type { DrawnBox, DrawnStep } from "../../data/drawn_steps.ts";
 import { decodeImage, type Image } from "../../data/image.ts";
 import { prepareImage, preparePacked, preparePicture } from "../../data/preparation.ts";
 import { imagenetNormalization, type Preparation } from "../../models/preparation.ts";
