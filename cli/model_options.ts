@@ -1,17 +1,27 @@
 /** The options that say which net a command uses, alike in `predict` and `evaluate`. */
 import { UsageError } from "../core/errors.ts";
 import type { Progress } from "../data/dataset.ts";
-import { readFile } from "../data/files.ts";
+import { fileSize, readFile } from "../data/files.ts";
 import { publishedWeights } from "../data/published_weights.ts";
-import { type Checkpoint, decodeCheckpoint, loadModel } from "../models/checkpoint.ts";
+import { type Checkpoint, decodeCheckpoint, isOurs, loadModel } from "../models/checkpoint.ts";
 import { readStateDict } from "../models/checkpoint/state_dict.ts";
 import { headSize } from "../models/head_size.ts";
-import { type ModelName, models } from "../models/models.ts";
+import { isModelName, type ModelName, models } from "../models/models.ts";
 import { normalizations, type Preparation } from "../models/preparation.ts";
 import { newestBest } from "../train/newest_run.ts";
 import type { Context } from "./command.ts";
 import { downloadLines } from "./open_dataset.ts";
-import { choice, flag, group, integer, nameOrPath, path, text, type Values } from "./options.ts";
+import {
+  choice,
+  decimal,
+  flag,
+  group,
+  integer,
+  nameOrPath,
+  path,
+  text,
+  type Values,
+} from "./options.ts";
 import { names } from "./training_options.ts";
 
 const stored = "as the weights say";
@@ -94,6 +104,7 @@ export async function findModel(
   const labels = options.labels === undefined ? undefined : await readLabels(options.labels);
   const settle = (found: Checkpoint): Checkpoint => settled(found, options, labels);
   const given = options.weights ?? await newestAllowed("runs") ?? "tf_efficientnet_lite0";
+  await refuseUnpublished(given);
   const name = weightNames.find((name) => name === given), module = name && builtIn[name];
   if (module) {
     const checkpoint = decodeCheckpoint(await module(), `the built-in weights of ${name}`);
@@ -103,6 +114,17 @@ export async function findModel(
   const shown = lines.path(file), bytes = await readFile("read the weights", file);
   const found = await read(bytes, shown, { ...options, model: options.model ?? name }, usual);
   return { checkpoint: settle(found), origin: `weights of ${shown}` };
+}
+
+/** A net's name in place of a file's, where the net has no weights of its own. */
+async function refuseUnpublished(given: string): Promise<void> {
+  if (!isModelName(given) || weightNames.includes(given)) return;
+  if (await fileSize("read the weights", given) !== undefined) return;
+  throw new UsageError(
+    `Cannot use ${given}: it is an architecture of which no weights are known here, ` +
+      "a file is wanted",
+    { hint: `give the file as \`weights\`, and ${given} as \`model\`` },
+  );
 }
 
 async function fetched(
@@ -127,10 +149,8 @@ async function read(
   usual?: readonly string[],
 ): Promise<Checkpoint> {
   const dict = readStateDict(bytes, file);
-  if (dict.metadata.model !== undefined || name === undefined) {
-    if (name === undefined && dict.metadata.model === undefined) throw unnamed(file);
-    return decodeCheckpoint(bytes, file);
-  }
+  if (isOurs(dict)) return decodeCheckpoint(bytes, file);
+  if (name === undefined) throw unnamed(file);
   const entry = models[name], count = headSize(entry, dict) ?? entry.classes;
   const model = entry.create({ classes: count }), { preparation } = entry;
   const classes = await classNames(count, usual);
@@ -187,16 +207,25 @@ function preparationOf(
 
 function normalization(given: string, channels: number): Pick<Preparation, "mean" | "std"> {
   const known = Object.entries(normalizations).find(([name]) => name === given)?.[1];
-  const numbers = given.split("/").map((part) => part.split(",").map(Number));
-  const [mean, std = []] = known ? [known.mean, known.std] : numbers;
-  const isGood = (known || numbers.length === 2) &&
+  const lists = given.split("/").map((part) =>
+    part.split(",").map((number) => decimal(number.trim()))
+  );
+  const [mean, std = []] = known ? [known.mean, known.std] : lists;
+  const isGood = (known || lists.length === 2) &&
     [mean, std].every((list) => list.length === channels && list.every(Number.isFinite)) &&
     std.every((s) => s > 0);
   if (isGood) return { mean, std };
+  const names = channels === 3 ? `${Object.keys(normalizations).join(", ")}, or ` : "";
+  const [means, divisors] = channels === 1
+    ? ["1 mean", "1 divisor"]
+    : [`${channels} means`, `${channels} divisors`];
   throw new UsageError(
-    `Cannot normalize by ${given}: ${Object.keys(normalizations).join(", ")}, or ${channels} ` +
-      `means, a slash and ${channels} divisors above 0 are wanted`,
-    { hint: "for instance --normalize 0.485,0.456,0.406/0.229,0.224,0.225" },
+    `Cannot normalize by ${given}: ${names}${means}, a slash and ${divisors} above 0 are wanted`,
+    {
+      hint: `for instance --normalize ${
+        channels === 3 ? "0.485,0.456,0.406/0.229,0.224,0.225" : "0.5/0.5"
+      }`,
+    },
   );
 }
 

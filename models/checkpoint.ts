@@ -148,8 +148,9 @@ export function loadModel(
 }
 
 /** True for a file that this library wrote: other files' metadata may mean anything. */
-function isOurs({ format, metadata }: StateDict): boolean {
-  const isFirst = metadata.format === undefined && metadata.model !== undefined;
+export function isOurs({ format, metadata }: StateDict): boolean {
+  const isFirst = metadata.format === undefined &&
+    ["model", "classes", "mean", "std"].every((key) => metadata[key] !== undefined);
   return format === "safetensors" && (isFirst || /^fovea\//.test(metadata.format ?? ""));
 }
 

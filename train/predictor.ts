@@ -63,6 +63,7 @@ export class Predictor implements Disposable {
    *
    * @param picture a decoded picture, or all bytes of a file
    * @param options `top` is the number of classes (default 5), `file` a name for messages
+   * @throws {UsageError} when `top` is no whole number from 1
    * @throws {DataError} when the file cannot be decoded
    * @throws {CheckpointError} when the probabilities are no numbers, naming what is to blame
    * @throws {ShapeError} when the picture has not four bytes for each of its pixels
@@ -73,6 +74,9 @@ export class Predictor implements Disposable {
     { top = 5, file }: { readonly top?: number; readonly file?: string } = {},
   ): Promise<Guess[]> {
     const { preparation, classes } = this.checkpoint;
+    if (!Number.isSafeInteger(top) || top < 1) {
+      throw new UsageError(`Cannot predict the ${top} likeliest classes, 1 or more are wanted`);
+    }
     const pixels = picture instanceof Uint8Array
       ? preparePicture(picture, preparation, { file })
       : prepareImage(picture, preparation);
