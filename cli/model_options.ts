@@ -7,6 +7,12 @@ import { type Checkpoint, decodeCheckpoint, isOurs, loadModel } from "../models/
 import { readStateDict } from "../models/checkpoint/state_dict.ts";
 import { headSize } from "../models/head_size.ts";
 import { isModelName, type ModelName, models } from "../models/models.ts";
+import {
+  imagenetLabels,
+  imagenetLabelsWithBackground,
+  isPretrainedName,
+  openPretrained,
+} from "../models/pretrained.ts";
 import { normalizations, type Preparation } from "../models/preparation.ts";
 import { newestBest } from "../train/newest_run.ts";
 import type { Context } from "./command.ts";
@@ -26,17 +32,9 @@ import { names } from "./training_options.ts";
 
 const stored = "as the weights say";
 
-/** Nets whose weights ship as modules, which are loaded when they are asked for. */
-const builtIn: Readonly<Partial<Record<ModelName, () => Promise<Uint8Array>>>> = {
-  "tf_efficientnet_lite0": async () =>
-    (await import("../models/pretrained/efficientnet_lite0.ts")).efficientnetLite0Imagenet(),
-  "tutorial-cnn": async () =>
-    (await import("../models/pretrained/tutorial_cnn_cifar10.ts")).tutorialCnnCifar10(),
-};
-
 /** Nets that have weights without a file: those that ship, and those with an official address. */
 const weightNames: readonly ModelName[] = names(models).filter((name) =>
-  builtIn[name] !== undefined || models[name].published !== undefined
+  isPretrainedName(name) || models[name].published !== undefined
 );
 
 /** Which net, and what it is shown. */
@@ -105,14 +103,13 @@ export async function findModel(
   const settle = (found: Checkpoint): Checkpoint => settled(found, options, labels);
   const given = options.weights ?? await newestAllowed("runs") ?? "tf_efficientnet_lite0";
   await refuseUnpublished(given);
-  const name = weightNames.find((name) => name === given), module = name && builtIn[name];
-  if (module) {
-    const checkpoint = decodeCheckpoint(await module(), `the built-in weights of ${name}`);
-    return { checkpoint: settle(checkpoint), origin: "built-in weights" };
+  if (isPretrainedName(given)) {
+    return { checkpoint: settle(await openPretrained(given)), origin: "built-in weights" };
   }
+  const name = weightNames.find((name) => name === given);
   const file = name === undefined ? given : await fetched(name, options, onProgress);
   const shown = lines.path(file), bytes = await readFile("read the weights", file);
-  const found = await read(bytes, shown, { ...options, model: options.model ?? name }, usual);
+  const found = read(bytes, shown, { ...options, model: options.model ?? name }, usual);
   return { checkpoint: settle(found), origin: `weights of ${shown}` };
 }
 
@@ -142,18 +139,18 @@ async function newestAllowed(root: string): Promise<string | undefined> {
 }
 
 /** A file of ours says all that is needed; any other one is read for a model of the table. */
-async function read(
+function read(
   bytes: Uint8Array,
   file: string,
   { model: name }: ModelOptionValues,
   usual?: readonly string[],
-): Promise<Checkpoint> {
+): Checkpoint {
   const dict = readStateDict(bytes, file);
   if (isOurs(dict)) return decodeCheckpoint(bytes, file);
   if (name === undefined) throw unnamed(file);
   const entry = models[name], count = headSize(entry, dict) ?? entry.classes;
   const model = entry.create({ classes: count }), { preparation } = entry;
-  const classes = await classNames(count, usual);
+  const classes = classNames(count, usual);
   return loadModel(bytes, { model, file, classes, preparation, rename: entry.rename?.(model) });
 }
 
@@ -165,11 +162,9 @@ function unnamed(file: string): UsageError {
 }
 
 /** What the outputs of a net without names of its own are called. */
-async function classNames(count: number, usual?: readonly string[]): Promise<readonly string[]> {
+function classNames(count: number, usual?: readonly string[]): readonly string[] {
   if (usual?.length === count) return usual;
-  const known = await import("../models/pretrained/imagenet_labels.ts");
-  const all = [known.imagenetLabels, known.imagenetLabelsWithBackground];
-  return all.find(({ length }) => length === count) ??
+  return [imagenetLabels, imagenetLabelsWithBackground].find(({ length }) => length === count) ??
     Array.from({ length: count }, (_, k) => `class ${k}`);
 }
 

@@ -47,7 +47,7 @@ export {
   type RunOptions,
 } from "./evaluator.ts";
 export { type Guess, Predictor } from "./predictor.ts";
-export { type Recipe, recipes } from "./recipes.ts";
+export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export {
   DivergedError,
   type EpochEvent,
