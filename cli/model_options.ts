@@ -1,32 +1,40 @@
 /** The options that say which net a command uses, alike in `predict` and `evaluate`. */
 import { UsageError } from "../core/errors.ts";
 import type { Progress } from "../data/dataset.ts";
-import { readFile } from "../data/files.ts";
+import { fileSize, readFile } from "../data/files.ts";
 import { publishedWeights } from "../data/published_weights.ts";
-import { type Checkpoint, decodeCheckpoint, loadModel } from "../models/checkpoint.ts";
+import { type Checkpoint, decodeCheckpoint, isOurs, loadModel } from "../models/checkpoint.ts";
 import { readStateDict } from "../models/checkpoint/state_dict.ts";
 import { headSize } from "../models/head_size.ts";
-import { type ModelName, models } from "../models/models.ts";
+import { isModelName, type ModelName, models } from "../models/models.ts";
+import {
+  imagenetLabels,
+  imagenetLabelsWithBackground,
+  isPretrainedName,
+  openPretrained,
+} from "../models/pretrained.ts";
 import { normalizations, type Preparation } from "../models/preparation.ts";
 import { newestBest } from "../train/newest_run.ts";
 import type { Context } from "./command.ts";
 import { downloadLines } from "./open_dataset.ts";
-import { choice, flag, group, integer, nameOrPath, path, text, type Values } from "./options.ts";
+import {
+  choice,
+  decimal,
+  flag,
+  group,
+  integer,
+  nameOrPath,
+  path,
+  text,
+  type Values,
+} from "./options.ts";
 import { names } from "./training_options.ts";
 
 const stored = "as the weights say";
 
-/** Nets whose weights ship as modules, which are loaded when they are asked for. */
-const builtIn: Readonly<Partial<Record<ModelName, () => Promise<Uint8Array>>>> = {
-  "tf_efficientnet_lite0": async () =>
-    (await import("../models/pretrained/efficientnet_lite0.ts")).efficientnetLite0Imagenet(),
-  "tutorial-cnn": async () =>
-    (await import("../models/pretrained/tutorial_cnn_cifar10.ts")).tutorialCnnCifar10(),
-};
-
 /** Nets that have weights without a file: those that ship, and those with an official address. */
 const weightNames: readonly ModelName[] = names(models).filter((name) =>
-  builtIn[name] !== undefined || models[name].published !== undefined
+  isPretrainedName(name) || models[name].published !== undefined
 );
 
 /** Which net, and what it is shown. */
@@ -106,15 +114,26 @@ export async function findModel(
   const labels = options.labels === undefined ? undefined : await readLabels(options.labels);
   const settle = (found: Checkpoint): Checkpoint => settled(found, options, labels);
   const given = options.weights ?? await newestAllowed("runs") ?? "tf_efficientnet_lite0";
-  const name = weightNames.find((name) => name === given), module = name && builtIn[name];
-  if (module) {
-    const checkpoint = decodeCheckpoint(await module(), `the built-in weights of ${name}`);
-    return { checkpoint: settle(checkpoint), origin: "built-in weights" };
+  await refuseUnpublished(given);
+  if (isPretrainedName(given)) {
+    return { checkpoint: settle(await openPretrained(given)), origin: "built-in weights" };
   }
+  const name = weightNames.find((name) => name === given);
   const file = name === undefined ? given : await fetched(name, options, onProgress);
   const shown = lines.path(file), bytes = await readFile("read the weights", file);
-  const found = await read(bytes, shown, { ...options, model: options.model ?? name }, usual);
+  const found = read(bytes, shown, { ...options, model: options.model ?? name }, usual);
   return { checkpoint: settle(found), origin: `weights of ${shown}` };
+}
+
+/** A net's name in place of a file's, where the net has no weights of its own. */
+async function refuseUnpublished(given: string): Promise<void> {
+  if (!isModelName(given) || weightNames.includes(given)) return;
+  if (await fileSize("read the weights", given) !== undefined) return;
+  throw new UsageError(
+    `Cannot use ${given}: it is an architecture of which no weights are known here, ` +
+      "a file is wanted",
+    { hint: `give the file as \`weights\`, and ${given} as \`model\`` },
+  );
 }
 
 async function fetched(
@@ -132,20 +151,18 @@ async function newestAllowed(root: string): Promise<string | undefined> {
 }
 
 /** A file of ours says all that is needed; any other one is read for a model of the table. */
-async function read(
+function read(
   bytes: Uint8Array,
   file: string,
   { model: name }: ModelOptionValues,
   usual?: readonly string[],
-): Promise<Checkpoint> {
+): Checkpoint {
   const dict = readStateDict(bytes, file);
-  if (dict.metadata.model !== undefined || name === undefined) {
-    if (name === undefined && dict.metadata.model === undefined) throw unnamed(file);
-    return decodeCheckpoint(bytes, file);
-  }
+  if (isOurs(dict)) return decodeCheckpoint(bytes, file);
+  if (name === undefined) throw unnamed(file);
   const entry = models[name], count = headSize(entry, dict) ?? entry.classes;
   const model = entry.create({ classes: count }), { preparation } = entry;
-  const classes = await classNames(count, usual);
+  const classes = classNames(count, usual);
   return loadModel(bytes, { model, file, classes, preparation, rename: entry.rename?.(model) });
 }
 
@@ -157,11 +174,9 @@ function unnamed(file: string): UsageError {
 }
 
 /** What the outputs of a net without names of its own are called. */
-async function classNames(count: number, usual?: readonly string[]): Promise<readonly string[]> {
+function classNames(count: number, usual?: readonly string[]): readonly string[] {
   if (usual?.length === count) return usual;
-  const known = await import("../models/pretrained/imagenet_labels.ts");
-  const all = [known.imagenetLabels, known.imagenetLabelsWithBackground];
-  return all.find(({ length }) => length === count) ??
+  return [imagenetLabels, imagenetLabelsWithBackground].find(({ length }) => length === count) ??
     Array.from({ length: count }, (_, k) => `class ${k}`);
 }
 
@@ -199,16 +214,25 @@ function preparationOf(
 
 function normalization(given: string, channels: number): Pick<Preparation, "mean" | "std"> {
   const known = Object.entries(normalizations).find(([name]) => name === given)?.[1];
-  const numbers = given.split("/").map((part) => part.split(",").map(Number));
-  const [mean, std = []] = known ? [known.mean, known.std] : numbers;
-  const isGood = (known || numbers.length === 2) &&
+  const lists = given.split("/").map((part) =>
+    part.split(",").map((number) => decimal(number.trim()))
+  );
+  const [mean, std = []] = known ? [known.mean, known.std] : lists;
+  const isGood = (known || lists.length === 2) &&
     [mean, std].every((list) => list.length === channels && list.every(Number.isFinite)) &&
     std.every((s) => s > 0);
   if (isGood) return { mean, std };
+  const names = channels === 3 ? `${Object.keys(normalizations).join(", ")}, or ` : "";
+  const [means, divisors] = channels === 1
+    ? ["1 mean", "1 divisor"]
+    : [`${channels} means`, `${channels} divisors`];
   throw new UsageError(
-    `Cannot normalize by ${given}: ${Object.keys(normalizations).join(", ")}, or ${channels} ` +
-      `means, a slash and ${channels} divisors above 0 are wanted`,
-    { hint: "for instance --normalize 0.485,0.456,0.406/0.229,0.224,0.225" },
+    `Cannot normalize by ${given}: ${names}${means}, a slash and ${divisors} above 0 are wanted`,
+    {
+      hint: `for instance --normalize ${
+        channels === 3 ? "0.485,0.456,0.406/0.229,0.224,0.225" : "0.5/0.5"
+      }`,
+    },
   );
 }
 

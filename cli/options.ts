@@ -174,9 +174,14 @@ export function number<const S extends NumberSettings>(settings: S): Option<Valu
   return option<number, S>(
     settings,
     { valueName: "X", wanted: range("a number", settings) },
-    (text) => readNumber(text, settings, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i),
+    (text) => readNumber(text, settings, decimalPattern),
   );
 }
+
+const decimalPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A decimal number; NaN for any other text, some of which `Number` would take for one. */
+export const decimal = (text: string): number => decimalPattern.test(text) ? Number(text) : NaN;
 
 /** Bytes by unit; a kilobyte is 1,000 bytes, a kibibyte 1,024. */
 const units: Readonly<Record<string, number>> = {

@@ -1,9 +1,11 @@
 /** Predict: which class each picture shows. */
+import { DataError } from "../core/errors.ts";
 import { readFile } from "../data/files.ts";
 import { chooseDevice } from "../open_device.ts";
 import { type Guess, Predictor } from "../train/predictor.ts";
 import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
+import { type ExitCode, exitCodes } from "./exit.ts";
 import { formatPercent } from "./format.ts";
 import { findModel, modelOptions, modelPermissions } from "./model_options.ts";
 import { group, integer, path, rest } from "./options.ts";
@@ -48,21 +50,41 @@ export const command = defineCommand({
     device: machineOptions.device,
     ...outputOptions,
   },
-  run: async ({ options, positionals }, { out, err, lines }): Promise<void> => {
+  run: async ({ options, positionals }, { out, err, lines }): Promise<ExitCode> => {
     const { checkpoint, origin } = await findModel(options, { lines, err });
     const { device } = await chooseDevice(options.device);
     using _device = device;
     using predictor = await Predictor.create(device, checkpoint);
     if (!options.json) err.line(err.paint.dim(printable(`${checkpoint.model.name}, ${origin}`)));
+    let code: ExitCode = exitCodes.done;
     for (const file of positionals.images) {
-      const bytes = await readFile("read the picture", file);
-      const predictions = await predictor.predict(bytes, { file, top: options.top });
-      if (options.json) {
-        out.line(jsonLine({ image: file, weights: checkpoint.file, predictions }));
-      } else show(out, lines.path(file), predictions);
+      const found = await guessesOf(predictor, file, options.top);
+      if (found instanceof DataError) {
+        code = exitCodes.failed;
+        const { message: error } = found;
+        err.line(`${err.paint.red("error:")} ${printable(error)}`);
+        if (options.json) out.line(jsonLine({ image: file, error, code }));
+      } else if (options.json) {
+        out.line(jsonLine({ image: file, weights: checkpoint.file, predictions: found }));
+      } else show(out, lines.path(file), found);
     }
+    return code;
   },
 });
+
+/** What is on a picture, or what is wrong with its file: the other pictures are none the worse. */
+async function guessesOf(
+  predictor: Predictor,
+  file: string,
+  top: number,
+): Promise<Guess[] | DataError> {
+  try {
+    return await predictor.predict(await readFile("read the picture", file), { file, top });
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    throw error;
+  }
+}
 
 /** Columns of the longest bar, and of the longest name. */
 const barWidth = 24, nameWidth = 40;

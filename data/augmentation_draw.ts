@@ -12,7 +12,6 @@ import type {
   Interval,
   RandomErasing,
   RandomResizedCrop,
-  WarpOptions,
 } from "./augmentation.ts";
 import { drawRandAugment, drawTrivialAugment, roundEven } from "./augmentation_space.ts";
 import type { DrawnBox, DrawnStep, PictureSize } from "./drawn_steps.ts";

@@ -41,6 +41,8 @@ export interface DecodeCheckpointOptions {
 
 /** Options of {@link encodeCheckpoint}. */
 export interface EncodeCheckpointOptions {
+  /** Further metadata, such as the accuracy reached. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Element type in the file (default `F32`); `F16` halves it and rounds to 11 bits. */
   readonly dtype?: "F32" | "F16";
 }
@@ -52,17 +54,15 @@ const firstFormat = "fovea/1";
 /**
  * The bytes of a model file: safetensors with PyTorch's names and order.
  *
- * @param extra further metadata, such as the accuracy reached
  * @throws {CheckpointError} when a weight is too large for the element type, 65,504 at most for F16
  * @throws {DeviceError} when the weights were closed, or the device was lost
  */
 export async function encodeCheckpoint(
   weights: Weights,
   usage: ModelUsage,
-  extra: Readonly<Record<string, string>> = {},
   options: EncodeCheckpointOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return serializeCheckpoint(weights.model, await weights.save(), usage, extra, options);
+  return serializeCheckpoint(weights.model, await weights.save(), usage, options);
 }
 
 /**
@@ -74,14 +74,13 @@ export function serializeCheckpoint(
   model: Net,
   weights: SavedWeights,
   { classes, preparation }: ModelUsage,
-  extra: Readonly<Record<string, string>>,
-  { dtype = "F32" }: EncodeCheckpointOptions = {},
+  { metadata = {}, dtype = "F32" }: EncodeCheckpointOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const tensors = dtype === "F32"
     ? weights
     : weights.map(([path, tensor]) => [path, toHalf(path, tensor)] as const);
   return serializeSafetensors(tensors, {
-    ...extra,
+    ...metadata,
     format,
     model: model.name,
     classes: JSON.stringify(classes),
@@ -148,8 +147,9 @@ export function loadModel(
 }
 
 /** True for a file that this library wrote: other files' metadata may mean anything. */
-function isOurs({ format, metadata }: StateDict): boolean {
-  const isFirst = metadata.format === undefined && metadata.model !== undefined;
+export function isOurs({ format, metadata }: StateDict): boolean {
+  const isFirst = metadata.format === undefined &&
+    ["model", "classes", "mean", "std"].every((key) => metadata[key] !== undefined);
   return format === "safetensors" && (isFirst || /^fovea\//.test(metadata.format ?? ""));
 }
 

@@ -24,6 +24,11 @@ export function headSize(
   const stored = new Map([...tensors].map(([name, t]) => [rename(name), t.shape]));
   for (const [k, [path, shape]] of two.entries()) {
     const axis = shape.findIndex((size, a) => size === 2 && three[k][1][a] === 3);
-    if (axis >= 0) return stored.get(path)?.[axis];
+    if (axis < 0) continue;
+    const found = stored.get(path);
+    // Of another form in the rest it is no head of this architecture, and may claim any number.
+    const isHead = found?.length === shape.length &&
+      found.every((size, a) => a === axis ? size > 0 : size === shape[a]);
+    return isHead ? found[axis] : undefined;
   }
 }

@@ -106,9 +106,16 @@ function parametersIn(part: object): Tensor[] {
   return found;
 }
 
+/** What decides whether a part trains: its trainable parameters, or all it has where none is. */
+function decisiveIn(part: object): Tensor[] {
+  const all = parametersIn(part), trainable = all.filter((t) => asParameter(t)!.trainable);
+  return trainable.length > 0 ? trainable : all;
+}
+
 /**
  * The largest parts of a model that hold parameters, but none of these, with all that is in them:
- * also layers without parameters, such as a dropout between two frozen ones.
+ * also layers without parameters, such as a dropout between two frozen ones. Of running statistics
+ * only those count that stand in a part by themselves.
  */
 export function layersWithout(model: object, trained: ReadonlySet<Tensor>): Set<object> {
   const found = new Set<object>();
@@ -121,7 +128,7 @@ export function layersWithout(model: object, trained: ReadonlySet<Tensor>): Set<
     objectsIn(part).forEach(addAll);
   };
   const visit = (part: object): void => {
-    const own = parametersIn(part);
+    const own = decisiveIn(part);
     if (own.length > 0 && !own.some((t) => trained.has(t))) addAll(part);
     else objectsIn(part).forEach(visit);
   };

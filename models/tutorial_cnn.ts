@@ -1,4 +1,5 @@
 /** The small convolutional net of PyTorch's tutorial "Training a classifier", after LeNet-5. */
+import { ShapeError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import { maxPool2d } from "../ops/pool.ts";
 import { relu } from "../ops/pointwise.ts";
@@ -53,6 +54,12 @@ export class TutorialCnn implements Classifier {
    * @throws {ShapeError} when the pictures have other channels or another size
    */
   features(x: Tensor): Tensor {
+    const [, height, width] = x.shape;
+    if (height !== 32 || width !== 32) {
+      throw new ShapeError(
+        `Cannot use tutorial-cnn: the pictures have ${height}×${width} pixels, 32×32 are wanted`,
+      );
+    }
     const first = relu(maxPool2d(this.conv1.forward(x), { size: 2 }));
     const second = relu(maxPool2d(this.conv2.forward(first), { size: 2 }));
     const hidden = relu(this.fc1.forward(flatten(second)));

@@ -18,7 +18,10 @@ export type SavedWeights = readonly (readonly [path: string, tensor: StoredTenso
 
 /** Options of {@link Weights}. */
 export interface WeightsOptions {
-  /** Which parameters are trained, by path (default: all but running statistics). */
+  /**
+   * Which parameters are trained, by path (default: all). Running statistics are asked for too where
+   * a layer has nothing else: they follow the batches or stay as they are.
+   */
   readonly trains?: (path: string) => boolean;
 }
 
@@ -55,9 +58,10 @@ export class Weights<out N extends Net = Model> implements Disposable {
     this.trainable = store("weights", isTrained);
     this.frozen = store("frozen", (path, t) => isTrainable(t) && !trains(path));
     this.statistics = store("statistics", (_, t) => !isTrainable(t));
+    const chosen = [...this.parameters].filter(([path]) => trains(path)).map(([, t]) => t);
     this.frozenLayers = this.frozen.blocks.length === 0
       ? new Set()
-      : layersWithout(model, new Set(this.trainable.blocks.flatMap((b) => b.variables)));
+      : layersWithout(model, new Set(chosen));
     made.move();
   }
 

@@ -18,6 +18,12 @@ const prints: Readonly<Record<string, readonly RegExp[]>> = {
     /add\+hardSwish\+mul/,
     /^steps 1, kernels 1$/m,
   ],
+  "fine_tune.ts": [
+    /^245 tensors loaded, classifier\.weight and classifier\.bias left to train$/m,
+    /^test accuracy (100\.0|[89]\d\.\d) %$/m,
+    /^ {2}\{ label: "\w+", probability: [\d.e-]+ \},\n/m,
+    /^a file of 6\.9 MB$/m,
+  ],
   "own_task.ts": [
     /^epoch 3: error 0\.\d{4}$/m,
     /^test error 0\.0\d{3}, [67]\d\.\d % of pixels near$/m,

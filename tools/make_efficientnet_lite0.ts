@@ -25,9 +25,8 @@ weights.load(
 // The whole picture, stretched: what people want to have named is not always in the middle.
 const preparation: Preparation = { ...entry.preparation, fit: "stretch", share: 1 };
 const usage = { classes, preparation };
-const bytes = await encodeCheckpoint(weights, usage, { source: file.split("/").at(-1)! }, {
-  dtype: "F16",
-});
+const metadata = { source: file.split("/").at(-1)! };
+const bytes = await encodeCheckpoint(weights, usage, { metadata, dtype: "F16" });
 const target = new URL(
   "../models/pretrained/efficientnet_lite0/weights.wasm",
   import.meta.url,

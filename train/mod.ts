@@ -55,7 +55,7 @@ export {
   type LinearHeadOptions,
 } from "./linear_head.ts";
 export { type Guess, Predictor } from "./predictor.ts";
-export { type Recipe, recipes } from "./recipes.ts";
+export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export {
   DivergedError,
   type EpochEvent,

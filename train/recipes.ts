@@ -71,6 +71,11 @@ const fashion: Recipe = {
   validation: 0.1,
 };
 
+/** What a trainer needs of a recipe; what is left out is that of the tutorial's. */
+export type TrainingRecipe =
+  & Pick<Recipe, "epochs" | "batchSize" | "lr">
+  & Partial<Pick<Recipe, "optimizer" | "schedule" | "momentum" | "weightDecay" | "seed">>;
+
 /** Recipes by the name of the data set. */
 export const recipes = {
   "fashion-mini": { ...fashion, epochs: 15 },
@@ -79,12 +84,14 @@ export const recipes = {
   "cifar10": tutorial,
 } as const satisfies Record<string, Recipe>;
 
-/** The optimiser a recipe names. */
+/** The optimiser a recipe names: SGD with a momentum of 0.9 where nothing else is said. */
 export function optimizerOf(
-  recipe: Pick<Recipe, "optimizer" | "momentum" | "weightDecay">,
+  recipe: Pick<TrainingRecipe, "optimizer" | "momentum" | "weightDecay">,
 ): Optimizer {
-  const { optimizer, momentum, weightDecay } = recipe;
-  if (optimizer === "sgd") return sgd({ momentum, weightDecay });
+  const { optimizer = tutorial.optimizer, weightDecay = tutorial.weightDecay } = recipe;
+  if (optimizer === "sgd") {
+    return sgd({ momentum: recipe.momentum ?? tutorial.momentum, weightDecay });
+  }
   return optimizer === "adam" ? adam({ weightDecay }) : adamw({ weightDecay });
 }
 

@@ -210,12 +210,11 @@ export class Run {
     const { model } = this.trainer.options.weights, { classes, dataset, recipe } = this.config;
     const { epoch, batch } = this.trainer.position, { preparation } = recipe;
     const score = isMeasured ? this.#measured?.value : undefined;
-    return serializeCheckpoint(model, saved, { classes, preparation }, {
+    const metadata = {
       ...(score === undefined ? {} : { validation_score: `${score}` }),
-      dataset,
-      epoch: `${epoch}`,
-      batch: `${batch}`,
-    });
+      ...{ dataset, epoch: `${epoch}`, batch: `${batch}` },
+    };
+    return serializeCheckpoint(model, saved, { classes, preparation }, { metadata });
   }
 }
 

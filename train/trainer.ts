@@ -7,7 +7,7 @@ import type { Weights } from "../models/weights.ts";
 import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
 import { compileEvaluation, type Evaluation, type Evaluator } from "./evaluator.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { optimizerOf, type Recipe } from "./recipes.ts";
+import { optimizerOf, type TrainingRecipe } from "./recipes.ts";
 import { type Schedule, schedules } from "./schedule.ts";
 import { isFiniteTotal, type Task } from "./task.ts";
 import { chooseMicroBatch, compileStep, type TrainingStep } from "./training_step.ts";
@@ -91,11 +91,11 @@ export interface TrainerOptions {
   readonly test?: Source;
   /** Measure by the test examples after each epoch too (default false). */
   readonly testEachEpoch?: boolean;
-  /** Length, order and optimiser. */
-  readonly recipe: Pick<
-    Recipe,
-    "epochs" | "batchSize" | "optimizer" | "lr" | "schedule" | "momentum" | "weightDecay" | "seed"
-  >;
+  /**
+   * Length, order and optimiser. Left out: SGD with a momentum of 0.9 and no decay, a constant rate,
+   * seed 0.
+   */
+  readonly recipe: TrainingRecipe;
   /** An optimiser instead of the recipe's. */
   readonly optimizer?: Optimizer;
   /** A course of the learning rate instead of the recipe's. */
@@ -146,7 +146,7 @@ export class Trainer implements Disposable {
     readonly evaluator: Evaluator | undefined,
   ) {
     this.#sums = new EpochSums(step);
-    this.#schedule = options.schedule ?? schedules[options.recipe.schedule];
+    this.#schedule = options.schedule ?? schedules[options.recipe.schedule ?? "constant"];
   }
 
   /**

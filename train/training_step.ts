@@ -28,8 +28,8 @@ export interface StepOptions {
   /** Examples a step. */
   readonly batchSize: number;
   /**
-   * Examples at once; gradients are summed over the batch (default: all of the batch), each
-   * micro-batch counting alike: those with ignored examples count as much as the others.
+   * Examples at once; gradients are summed over the batch (default: all of the batch), all
+   * micro-batches counting alike: also those with examples that are ignored.
    */
   readonly microBatch?: number;
   /** Scales gradients down so that the norm over all weights stays below this (default: never). */

@@ -13,6 +13,7 @@ import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
+import { zipOf } from "../models/torch_files.ts";
 import { openWasm } from "../../wasm/backend.ts";
 import { squares } from "./classifiers.ts";
 import { pngOf } from "./images.ts";
@@ -81,6 +82,11 @@ async function makeFiles(): Promise<void> {
     "garbage.safetensors": Uint8Array.from({ length: 5000 }, (_, k) => 31 + k * 7),
     "cut.safetensors": model.subarray(0, 100_000),
     "foreign.safetensors": serializeSafetensors(stored, { format: "pt" }),
+    "hostile.safetensors": serializeSafetensors([
+      ["fc3.weight", { dtype: "F32", shape: [4e9, 0], bytes: new Uint8Array() }],
+    ]),
+    "archive.zip": zipOf([{ name: "a.txt", bytes: new TextEncoder().encode("hello") }]),
+    "two.txt": "one\r\ntwo\r\n",
   };
   for (const [name, content] of Object.entries(files)) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -126,6 +132,11 @@ const load = (file: string, code: number, ...says: (string | RegExp)[]): Case =>
   code,
   says: [at(file), ...says],
 });
+/** Another way to use the good picture. */
+const predictBy = (name: string, code: number, args: string[], ...says: string[]): Case => ({
+  ...{ name, command: "predict", code, says },
+  args: [...args, at("good.png")],
+});
 const train = (name: string, code: number, args: string[], ...says: (string | RegExp)[]): Case => ({
   name,
   command: "train",
@@ -148,6 +159,39 @@ const cases: readonly Case[] = [
   load("foreign.safetensors", usage, "architecture", "--model"),
   load("missing.safetensors", failed, /no such file|does not exist/),
   load("good.png", failed, /safetensors/),
+  { ...load("", failed, /folder/), name: "a folder in place of weights" },
+  load("empty.png", failed, "it is empty"),
+  load("archive.zip", failed, "a zip archive of 1 files", "PyTorch"),
+  predictBy(
+    "a net without weights of its own",
+    usage,
+    ["--weights", "resnet20"],
+    "Cannot use resnet20: it is an architecture",
+  ),
+  predictBy("a net of one size", failed, [...weights, "--size", "40"], "40×40", "32×32"),
+  ...[",,/1,1,1", "0,0,0", "0,0,0/1,1,0", "0x1,0,0/1,1,1", "1e999,0,0/1,1,1", "half/half"].map((
+    n,
+  ) =>
+    predictBy(
+      `normalized by ${n}`,
+      usage,
+      [...weights, "--normalize", n],
+      `Cannot normalize by ${n}: imagenet, cifar10, half, none, or 3 means, a slash`,
+    )
+  ),
+  predictBy(
+    "too few names",
+    usage,
+    [...weights, "--labels", at("two.txt")],
+    `Cannot use ${at("two.txt")}`,
+    "2 names, 10 are wanted",
+  ),
+  predictBy(
+    "a head that claims four thousand million classes",
+    failed,
+    ["--model", "tutorial-cnn", "--weights", at("hostile.safetensors")],
+    "hostile.safetensors",
+  ),
   train("a misspelt option", usage, ["--epoch", "3"], "--epoch", "did you mean --epochs"),
   train("an unknown model", usage, ["--model", "tutorial-cn"], "tutorial-cn", "tutorial-cnn"),
   train("an unknown data set", usage, ["--dataset", "cifar"], "cifar", "cifar10"),
@@ -240,12 +284,23 @@ Deno.test("bad input: --json tells of the error as an object too", async () => {
   assert.equal(told, failed);
 });
 
-Deno.test("bad input: several pictures, one of them broken: the ones before it are told", async () => {
-  const files = [at("good.png"), at("truncated.png"), at("good.png")];
+Deno.test("bad input: several pictures, some of them broken: the others are told", async () => {
+  const names = ["missing.png", "good.png", "truncated.png", "good.png"], files = names.map(at);
+  const people = await command("predict", [...weights, "--top", "1", ...files]);
   const { code, out, err } = await command("predict", [...weights, "--json", ...files]);
-  assert.equal(code, failed);
-  assert(paragraphOf(err).includes(at("truncated.png")));
-  assert.equal(JSON.parse(out.split("\n")[0]).image, at("good.png"));
+  assert.deepEqual([people.code, code], [failed, failed], err);
+  const rows = out.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(rows.map(({ image }) => image), files);
+  for (const [k, { predictions, error, code }] of rows.entries()) {
+    if (names[k] === "good.png") {
+      assert.equal(predictions.length, 5);
+      continue;
+    }
+    assert.deepEqual([predictions, code], [undefined, failed]);
+    assert(error.includes(files[k]) && err.includes(`error: ${error}`), error);
+    assert(people.err.includes(`error: ${error}`), people.err);
+  }
+  assert.equal(people.out.split(at("good.png")).length, 3, people.out);
 });
 
 Deno.test("bad input: without the permission to read, the command that has it is told", async () => {

@@ -1,6 +1,8 @@
 /** Nets with weights, as a user meets them: photographs named without any training. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
+import { tutorialCnnCifar10 } from "../../models/pretrained/tutorial_cnn_cifar10.ts";
 import { namesIn, temporaryFolder, testData } from "../data/support.ts";
 import { command, deno, lastObject, root } from "./processes.ts";
 
@@ -95,6 +97,25 @@ Deno.test({
       assert.match(err, message);
     }
   },
+});
+
+Deno.test("predict: options speak for a file whose metadata are another program's", async () => {
+  await using folder = await temporaryFolder();
+  const weights = join(folder.path, "timm.safetensors"), labels = join(folder.path, "names.txt");
+  const { tensors } = parseSafetensors(tutorialCnnCifar10());
+  const names = Array.from({ length: 10 }, (_, k) => `name ${k}`);
+  await Deno.writeFile(weights, serializeSafetensors(tensors, { format: "pt", model: "resnet" }));
+  // As a Windows editor writes it.
+  await Deno.writeTextFile(labels, `\ufeff${names.join("\r\n")}\r\n`);
+  const photo = join(root, "examples/pictures/bag.png");
+  const words = ["--weights", weights, "--labels", labels, "--json", "--top", "10", photo];
+  const unnamed = await command("predict", words);
+  assert.equal(unnamed.code, 2, unnamed.err);
+  assert.match(unnamed.err, /does not say which architecture it is for, --model is wanted/);
+  const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
+  assert.equal(code, 0, err);
+  const guesses = lastObject(out).predictions as Guesses;
+  assert.deepEqual(guesses.map(({ label }) => label).sort(), names);
 });
 
 Deno.test("predict: weights that must be fetched are named with their address and place", async () => {

@@ -100,6 +100,20 @@ Deno.test("training: pictures without labels are no divergence, and choose no be
   assert.deepEqual(bits, await bitsOf(weights), "no weight has moved");
 });
 
+Deno.test("training: what a recipe leaves out is the tutorial's", async () => {
+  const short = { epochs: 1, batchSize: 32, lr: 0.01 };
+  const bits = [];
+  for (const recipe of [short, { ...recipes.cifar10, ...short, momentum: undefined }]) {
+    using weights = initialWeights(wasm, new TutorialCnn({ classes: 10 }), 0);
+    const { task, train } = pictureTraining(weights.model, dataset, standard);
+    using trainer = await Trainer.create({ device: wasm, weights, task, train, recipe });
+    for await (const _ of trainer.fit());
+    assert.equal(trainer.step.moments.length, 1);
+    bits.push(await bitsOf(weights));
+  }
+  assert.deepEqual(bits[0], bits[1]);
+});
+
 Deno.test("training: too few examples are refused before anything is compiled", async () => {
   using weights = initialWeights(wasm, new TutorialCnn({ classes: 10 }), 0);
   const { task, train, test } = pictureTraining(weights.model, dataset, standard);

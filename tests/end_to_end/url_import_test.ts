@@ -62,6 +62,25 @@ Deno.test("URL: ten lines train and predict, with no flag but --allow-import", a
   assert.deepEqual(await namesIn(cwd), ["try.ts"]);
 });
 
+Deno.test("URL: a net that comes with weights names a picture, with no permission", async () => {
+  await using server = await serveRepository();
+  await using folder = await temporaryFolder();
+  const env = await emptyCache(folder.path), url = `http://${server.host}`;
+  const text = `import { openDevice, Predictor } from "${url}/mod.ts";
+import { imagenetLabels, openPretrained } from "${url}/models/pretrained.ts";
+using device = await openDevice("wasm");
+using predictor = await Predictor.create(device, await openPretrained("tf_efficientnet_lite0"));
+const picture = { width: 9, height: 9, data: new Uint8Array(9 * 9 * 4).fill(220) };
+const [{ label }] = await predictor.predict(picture);
+console.log(JSON.stringify({ known: imagenetLabels.includes(label) }));
+`;
+  await Deno.writeTextFile(join(folder.path, "try.ts"), text);
+  const flags = [`--allow-import=${server.host}`, "--no-config", "--no-lock"];
+  const { code, out, err } = await deno(["run", ...flags, "try.ts"], { cwd: folder.path, env });
+  assert.equal(code, 0, err);
+  assert.deepEqual(lastObject(out), { known: true });
+});
+
 Deno.test("URL: the program type-checks for those who import it", async () => {
   await using server = await serveRepository();
   await using folder = await temporaryFolder();

@@ -29,7 +29,9 @@ const usage: ModelUsage = {
 async function encoded(options = usage, channels = 3): Promise<Uint8Array<ArrayBuffer>> {
   const model = models["tutorial-cnn"].create({ classes: options.classes.length, channels });
   using weights = initialWeights(device, model, 1);
-  return await encodeCheckpoint(weights, options, { test_accuracy: "0.5", model: "not this one" });
+  return await encodeCheckpoint(weights, options, {
+    metadata: { test_accuracy: "0.5", model: "not this one" },
+  });
 }
 
 const saved = await encoded();
@@ -64,7 +66,7 @@ Deno.test("checkpoint: a grey model", async () => {
 Deno.test("checkpoint: half precision is half the size, rounded once, and what is too large is named", async () => {
   const model = models["tutorial-cnn"].create({ classes: 3 });
   using weights = initialWeights(device, model, 1);
-  const half = await encodeCheckpoint(weights, usage, {}, { dtype: "F16" });
+  const half = await encodeCheckpoint(weights, usage, { dtype: "F16" });
   const { tensors } = parseSafetensors(half), whole = parseSafetensors(saved).tensors;
   assert(half.length < 0.52 * saved.length, `${half.length} of ${saved.length}`);
   for (const [path, stored] of tensors) {
@@ -76,13 +78,13 @@ Deno.test("checkpoint: half precision is half the size, rounded once, and what i
   again.load(decodeCheckpoint(half, "half").content);
   const bias = weights.parameters.get("conv2.bias")!;
   weights.write(bias, new Float32Array(16).fill(65_520));
-  await assert.rejects(encodeCheckpoint(weights, usage, {}, { dtype: "F16" }), (error) => {
+  await assert.rejects(encodeCheckpoint(weights, usage, { dtype: "F16" }), (error) => {
     assert(error instanceof CheckpointError && error.key === "conv2.bias", `${error}`);
     assert.match(error.message, /^Cannot save conv2\.bias as F16: it holds 65520, at most 65,504/);
     return true;
   });
   weights.write(bias, new Float32Array(16).fill(65_519.99)); // rounds down to the largest
-  await encodeCheckpoint(weights, usage, {}, { dtype: "F16" });
+  await encodeCheckpoint(weights, usage, { dtype: "F16" });
 });
 
 /** The file with some metadata changed, or left out where undefined. */

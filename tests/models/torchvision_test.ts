@@ -212,7 +212,7 @@ for (const name of nets) {
         const file = `${folder.path}/ours.${dtype}.safetensors`;
         const preparation = models[name].preparation;
         const usage = { classes: Array.from({ length: classes }, (_, k) => `${k}`), preparation };
-        const saved = await encodeCheckpoint(weights, usage, {}, { dtype });
+        const saved = await encodeCheckpoint(weights, usage, { dtype });
         await Deno.writeFile(file, saved);
         const theirs = JSON.parse(await run(script, "--check", file, name)) as number[][];
         using loaded = new Weights(device, models[name].create({ classes }));

@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { CheckpointError } from "../../core/errors.ts";
 import { Random } from "../../core/rng.ts";
-import { initialElements } from "../../models/parameter.ts";
+import { fill } from "../../models/init.ts";
+import { BatchNorm2d, Linear } from "../../models/layers.ts";
+import type { Net } from "../../models/model.ts";
+import { initialElements, parameter } from "../../models/parameter.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import {
   parseSafetensors,
@@ -149,4 +152,25 @@ Deno.test("weights: half precision is read", async () => {
   using weights = new Weights(device, new ResidualNet());
   weights.load({ tensors: halved });
   assert.deepEqual([...await weights.read(weights.parameters.get("fc.bias")!)], [1, -2, 0.5, 0, 3]);
+});
+
+Deno.test("weights: a layer of running statistics alone is frozen by its own path", () => {
+  const centre = () => ({ running_mean: parameter([2], { init: fill(0), trainable: false }) });
+  const net = {
+    ...{ name: "net", stem: new Linear(2, 2), first: centre() },
+    block: { linear: new Linear(2, 2), centre: centre(), norm: new BatchNorm2d(2) },
+    ...{ second: centre(), last: new Linear(2, 2) },
+  };
+  const { block: { linear, centre: inner, norm }, stem, first, second, last } = net;
+  const layers = Object.entries({ stem, first, linear, inner, norm, second, last });
+  const frozen = (trains: (path: string) => boolean): string => {
+    using weights = new Weights<Net>(device, net, { trains });
+    return layers.filter(([, layer]) => weights.frozenLayers.has(layer)).map(([name]) => name)
+      .join(" ");
+  };
+  assert.equal(frozen(() => true), "");
+  assert.equal(frozen((path) => !path.startsWith("stem")), "stem");
+  assert.equal(frozen((path) => !/^(stem|first)/.test(path)), "stem first");
+  assert.equal(frozen((path) => !/norm\.(weight|bias)/.test(path)), "norm");
+  assert.equal(frozen((path) => path.startsWith("last")), "stem first linear inner norm second");
 });
