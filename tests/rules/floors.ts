@@ -50,7 +50,9 @@ export function violation({ from, written, to, isType }: Edge): string | undefin
   const target = floorOf(to);
   if (floor === target && from !== "browser.ts") return undefined;
   if (floor === "examples") {
-    return entries.includes(to) ? undefined : `${from}: an example imports ${to}, an entry is meant`;
+    return entries.includes(to)
+      ? undefined
+      : `${from}: an example imports ${to}, an entry is meant`;
   }
   if (from === "browser.ts") {
     return portable.includes(target) ? undefined : `${from}: ${to} cannot run in a browser`;
