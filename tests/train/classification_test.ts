@@ -75,7 +75,7 @@ Deno.test("classification: pictures are mirrored to learn from, and never to mea
 
 devices.test("classification: labels are smoothed in training alone", async (device) => {
   using weights = initialWeights(device, model, 1);
-  weights.write(model.fc3.bias, Float32Array.of(2, -2));
+  weights.write(weights.parameters.get("fc3.bias")!, Float32Array.of(2, -2));
   const source = pictures(8, 0, 1).source(squares(32)), fields = await wholeBatch(source);
   const losses = [];
   for (const labelSmoothing of [0, 0.5]) {
