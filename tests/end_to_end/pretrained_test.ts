@@ -105,7 +105,9 @@ Deno.test("predict: options speak for a file whose metadata are another program'
   const weights = join(folder.path, "timm.safetensors"), labels = join(folder.path, "names.txt");
   const { content: { tensors } } = await openPretrained("tutorial-cnn");
   const names = Array.from({ length: 10 }, (_, k) => `name ${k}`);
-  await Deno.writeFile(weights, serializeSafetensors(tensors, { format: "pt", model: "resnet" }));
+  const writeWith = (metadata: Record<string, string>) =>
+    Deno.writeFile(weights, serializeSafetensors(tensors, metadata));
+  await writeWith({ format: "pt", model: "resnet" });
   // As a Windows editor writes it.
   await Deno.writeTextFile(labels, `\ufeff${names.join("\r\n")}\r\n`);
   const photo = join(root, "examples/pictures/bag.png");
@@ -113,10 +115,13 @@ Deno.test("predict: options speak for a file whose metadata are another program'
   const unnamed = await command("predict", words);
   assert.equal(unnamed.code, 2, unnamed.err);
   assert.match(unnamed.err, /does not say which architecture it is for, --model is wanted/);
-  const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
-  assert.equal(code, 0, err);
-  const guesses = lastObject(out).predictions as Guesses;
-  assert.deepEqual(guesses.map(({ label }) => label).sort(), names);
+  for (const format of [{ format: "pt" }, {}]) {
+    await writeWith({ ...format, model: "resnet" });
+    const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
+    assert.equal(code, 0, err);
+    const guesses = lastObject(out).predictions as Guesses;
+    assert.deepEqual(guesses.map(({ label }) => label).sort(), names);
+  }
   // Without names of its own it is measured as a net of the data set's classes.
   const measured = ["--model", "tutorial-cnn", "--weights", weights, "--json"];
   const evaluated = await command("evaluate", measured);
