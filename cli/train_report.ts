@@ -2,8 +2,9 @@
 import { join, resolve } from "node:path";
 import type { Device } from "../core/device.ts";
 import type { Evaluation } from "../train/evaluator.ts";
+import type { EpochEvent, FitEvent } from "../train/fit_events.ts";
 import type { Run } from "../train/run.ts";
-import type { EpochEvent, FitEvent, Trainer } from "../train/trainer.ts";
+import type { Trainer } from "../train/trainer.ts";
 import type { TrainingStep } from "../train/training_step.ts";
 import type { Context } from "./command.ts";
 import type { Word } from "./command_lines.ts";

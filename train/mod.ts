@@ -30,8 +30,8 @@ export {
   type PictureTraining,
   pictureTraining,
 } from "./classification.ts";
+export { chooseMicroBatch } from "./micro_batch.ts";
 export {
-  chooseMicroBatch,
   compileStep,
   type StepMetrics,
   type StepOptions,
@@ -56,13 +56,5 @@ export {
 } from "./linear_head.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
-export {
-  DivergedError,
-  type EpochEvent,
-  type FitEvent,
-  type LogEvent,
-  type Position,
-  type StepEvent,
-  Trainer,
-  type TrainerOptions,
-} from "./trainer.ts";
+export type { EpochEvent, FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";
+export { DivergedError, Trainer, type TrainerOptions } from "./trainer.ts";

@@ -7,11 +7,12 @@ import { serializeCheckpoint } from "../models/checkpoint.ts";
 import { firstNotFinite } from "../models/finite.ts";
 import type { SavedWeights } from "../models/weights.ts";
 import type { Evaluation } from "./evaluator.ts";
+import type { EpochEvent, FitEvent } from "./fit_events.ts";
 import type { Recipe } from "./recipes.ts";
 import { runFiles, type RunFolder } from "./run_folder.ts";
 import { appendRow, cutRows, syncRows } from "./run_metrics.ts";
 import { encodeState, restoreState, type Score } from "./state.ts";
-import { DivergedError, type EpochEvent, type FitEvent, type Trainer } from "./trainer.ts";
+import { DivergedError, type Trainer } from "./trainer.ts";
 
 /** What `config.json` holds: enough to resume. */
 export interface RunConfig {

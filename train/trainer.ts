@@ -4,76 +4,16 @@ import { UsageError } from "../core/errors.ts";
 import { batchCount, batches, checkBatches, type Source } from "../data/source.ts";
 import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
+import { Cadence } from "./cadence.ts";
 import { type EpochProgress, EpochSums } from "./epoch_sums.ts";
 import { compileEvaluation, type Evaluation, type Evaluator } from "./evaluator.ts";
+import type { FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";
+import { chooseMicroBatch } from "./micro_batch.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { optimizerOf, type TrainingRecipe } from "./recipes.ts";
 import { type Schedule, schedules } from "./schedule.ts";
 import { isFiniteTotal, type Task } from "./task.ts";
-import { chooseMicroBatch, compileStep, type TrainingStep } from "./training_step.ts";
-
-/** Where a run stands: the next step is batch `batch` of epoch `epoch`, both from 0. */
-export interface Position {
-  /** Epochs that are finished. */
-  readonly epoch: number;
-  /** Batches of the epoch that are done. */
-  readonly batch: number;
-}
-
-/** A reading on the way. */
-export interface StepEvent {
-  /** Marks a reading; not every step has one. */
-  readonly kind: "step";
-  /** From 0. */
-  readonly epoch: number;
-  /** Batches done in this epoch. */
-  readonly batch: number;
-  /** Batches of the whole epoch. */
-  readonly batches: number;
-  /** Mean loss since the last reading. */
-  readonly loss: number;
-  /** Mean of each of the task's metrics since the last reading. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Since the last reading; the first one includes warming up. */
-  readonly examplesPerSecond: number;
-  /** Learning rate of the last step. */
-  readonly learningRate: number;
-}
-
-/** Mean loss of every so many batches, as asked by `logEvery`. */
-export interface LogEvent {
-  /** Marks a mean that was asked for. */
-  readonly kind: "log";
-  /** From 0. */
-  readonly epoch: number;
-  /** Batches done in this epoch. */
-  readonly batch: number;
-  /** Mean loss since the last event of this kind, or the start of the epoch. */
-  readonly loss: number;
-}
-
-/** The end of an epoch. */
-export interface EpochEvent {
-  /** Marks a finished epoch. */
-  readonly kind: "epoch";
-  /** Number of the finished epoch, from 0. */
-  readonly epoch: number;
-  /** Mean loss of the epoch's steps, while the weights moved. */
-  readonly loss: number;
-  /** Mean of each of the task's metrics over the epoch's steps, while the weights moved. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** On the validation examples, with the weights as they are now. */
-  readonly validation?: Evaluation;
-  /** On the test examples, where they are asked for after each epoch. */
-  readonly test?: Evaluation;
-  /** Time the training of the epoch took, evaluation left out. */
-  readonly seconds: number;
-  /** Training only, evaluation left out. */
-  readonly examplesPerSecond: number;
-}
-
-/** What {@link Trainer.fit} yields. */
-export type FitEvent = StepEvent | LogEvent | EpochEvent;
+import { compileStep, type TrainingStep } from "./training_step.ts";
 
 /** Options of {@link Trainer.create}. */
 export interface TrainerOptions {
@@ -311,38 +251,5 @@ export class Trainer implements Disposable {
   [Symbol.dispose](): void {
     this.step[Symbol.dispose]();
     this.evaluator?.[Symbol.dispose]();
-  }
-}
-
-/**
- * When to read: after a number of steps that takes about the wanted time. Counting steps instead of
- * looking at the clock bounds the work queued on a device that returns at once.
- */
-class Cadence {
-  #every = 1;
-  #done = 0;
-  #start = performance.now();
-  #seconds = 0;
-
-  constructor(readonly wantedMs: number) {}
-
-  /** Counts a step; true when a reading is due. */
-  step(): boolean {
-    return ++this.#done >= this.#every;
-  }
-
-  /** Seconds between the last two readings. */
-  get seconds(): number {
-    return this.#seconds;
-  }
-
-  /** Notes a reading: adapts the number of steps to the next, returns the seconds it took. */
-  restart(): number {
-    const now = performance.now(), ms = now - this.#start;
-    if (ms < this.wantedMs / 2 && this.#done >= this.#every) this.#every *= 2;
-    else if (ms > this.wantedMs * 2) this.#every = Math.max(1, this.#every >> 1);
-    this.#done = 0;
-    this.#start = now;
-    return this.#seconds = ms / 1000;
   }
 }

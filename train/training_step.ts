@@ -3,7 +3,7 @@
  * large for memory is cut: then one plan sums gradients, and another makes the update.
  */
 import type { BuildProgress, Device, Elements, Plan } from "../core/device.ts";
-import { DeviceError, ShapeError, UsageError } from "../core/errors.ts";
+import { ShapeError, UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import type { Update } from "../core/plan/program.ts";
 import { show, sizeOf } from "../core/shape.ts";
@@ -61,12 +61,13 @@ export interface StepMetrics {
 }
 
 /** A task as it was traced for so many examples at once. */
-interface TracedStep {
+export interface TracedStep {
   readonly traced: Traced;
   readonly pass: Pass;
 }
 
-function traceStep(weights: Weights<Net>, task: Task, options: StepOptions): TracedStep {
+/** @throws {ShapeError} when an input has another batch, or the loss is no scalar */
+export function traceStep(weights: Weights<Net>, task: Task, options: StepOptions): TracedStep {
   const { batchSize, microBatch = batchSize, seed } = options;
   const { frozenLayers: frozen } = weights;
   const pass = new Pass({ train: true, batchSize: microBatch, frozen, seed });
@@ -286,54 +287,5 @@ function checkTrained({ trainable, parameters, model: { name } }: Weights<Net>):
     `Cannot train ${name}: none of its ${parameters.size} parameters is trained, ` +
       "one at least is wanted",
     { hint: "let `trains` be true for the path of one" },
-  );
-}
-
-/**
- * Bytes on the device of a step with such micro-batches, weights included and the kernels' scratch
- * memory left out; nothing is allocated.
- */
-export function estimateStepBytes(
-  device: Device,
-  weights: Weights<Net>,
-  optimizer: Optimizer,
-  task: Task,
-  options: StepOptions,
-): number {
-  const { batchSize, microBatch = batchSize } = options;
-  const { traced } = traceStep(weights, task, options);
-  const gradients = blockGradients(traced.loss, weights.trainable);
-  const metrics = new MetricLayout(traced, microBatch).tensors;
-  const bytes = device.estimateBytes({ outputs: [...gradients, ...metrics] });
-  const vectors = optimizer.moments + (microBatch < batchSize ? 1 : 0);
-  const stores = weights.stores.reduce((sum, store) => sum + store.bytes, 0);
-  return bytes + stores + vectors * weights.trainable.bytes;
-}
-
-/**
- * The largest micro-batch whose step stays below so many bytes. For nets without batch statistics
- * the step's result is that of the whole batch within rounding.
- *
- * @throws {DeviceError} when not even one example fits
- */
-export function chooseMicroBatch(
-  device: Device,
-  weights: Weights<Net>,
-  optimizer: Optimizer,
-  task: Task,
-  options: StepOptions,
-  maxBytes: number,
-): number {
-  const { batchSize } = options;
-  let bytes = 0;
-  for (let microBatch = batchSize; microBatch > 0; microBatch--) {
-    if (batchSize % microBatch !== 0) continue;
-    bytes = estimateStepBytes(device, weights, optimizer, task, { ...options, microBatch });
-    if (bytes <= maxBytes) return microBatch;
-  }
-  const mb = (n: number): string => (n / 1e6).toFixed(1);
-  throw new DeviceError(
-    `Cannot train ${weights.model.name} within ${mb(maxBytes)} MB: ` +
-      `micro-batches of one example take ${mb(bytes)} MB, more memory is wanted`,
   );
 }

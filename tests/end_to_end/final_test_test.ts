@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { DataError } from "../../core/errors.ts";
 import { input } from "../../core/structure.ts";
 import type { Source } from "../../data/source.ts";
-import { parseSafetensors } from "../../models/checkpoint/safetensors.ts";
+import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
 import { Linear } from "../../models/layers.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { mean, sum } from "../../ops/reduce.ts";
@@ -44,7 +44,12 @@ const ones = (size: number): Source => ({
 /** Opens the folder's run, begun with w = 4, and does something with it. */
 async function withRun<T>(
   folder: RunFolder,
-  { resume, epochs = 3, test = ones(3) }: { resume: boolean; epochs?: number; test?: Source },
+  { resume, epochs = 3, test = ones(3), lr = 0.25 }: {
+    readonly resume: boolean;
+    readonly epochs?: number;
+    readonly test?: Source;
+    readonly lr?: number;
+  },
   use: (run: Run, w: () => Promise<number>) => Promise<T>,
 ): Promise<T> {
   const net = new Falling();
@@ -52,7 +57,8 @@ async function withRun<T>(
   weights.write(net.layer.weight, Float32Array.of(resume ? NaN : 4));
   using trainer = await Trainer.create({
     ...{ device, weights, task: task(net), train: ones(4), validation: ones(5), test },
-    recipe: { ...recipe, epochs },
+    recipe: { ...recipe, epochs, lr },
+    readingMs: 0,
   });
   const config: RunConfig = {
     ...{ version: "0", started: "2026-01-31T12:00:00.000Z", device: device.name, dataset: "ones" },
@@ -148,6 +154,43 @@ Deno.test("run: a test that ends early leaves the run as it was, to be tested la
   await withRun(folder, { resume: true }, async (run) => {
     assert.equal((await run.test())?.loss, 3.5);
   });
+});
+
+Deno.test("run: saved within an epoch, the best weights stay those of their epoch", async () => {
+  await using root = await temporaryFolder();
+  using folder = await RunFolder.create(root.path, "falling", "ones", new Date());
+  await withRun(folder, { resume: false }, async (run, w) => {
+    for await (const event of run.train()) {
+      if (event.kind === "step" && event.epoch === 1) break;
+    }
+    await run.save();
+    assert.equal(await w(), 3.25);
+  });
+  assert.deepEqual(await weightsIn(folder), { best: 3.5, last: 3.25, state: 3.25 });
+});
+
+Deno.test("run: of epochs that are as good as each other the first is the best", async () => {
+  await using root = await temporaryFolder();
+  using folder = await RunFolder.create(root.path, "falling", "ones", new Date());
+  await withRun(folder, { resume: false, lr: 0 }, async (run) => {
+    for await (const _ of run.train());
+    await run.test();
+  });
+  assert.equal(await kindsOf(folder), `${trained}, test 1`);
+});
+
+Deno.test("run: a state whose sums are another task's is refused", async () => {
+  await using root = await temporaryFolder();
+  using folder = await trainedFolder(root.path);
+  const file = folder.file("state");
+  const { tensors, metadata } = parseSafetensors(await Deno.readFile(file));
+  const progress = { ...JSON.parse(metadata.progress), held: { steps: 1, values: [1, 2, 3, 4] } };
+  const changed = { ...metadata, progress: JSON.stringify(progress) };
+  await Deno.writeFile(file, serializeSafetensors(tensors, changed));
+  await assert.rejects(
+    withRun(folder, { resume: true }, () => Promise.resolve()),
+    /^CheckpointError: Cannot resume from .*: it does not say where the run stood$/,
+  );
 });
 
 Deno.test("run: a loss of the test that is no number comes after the last epoch", async () => {

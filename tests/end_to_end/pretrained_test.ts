@@ -1,8 +1,9 @@
 /** Nets with weights, as a user meets them: photographs named without any training. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseSafetensors, serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
-import { tutorialCnnCifar10 } from "../../models/pretrained/tutorial_cnn_cifar10.ts";
+import { serializeSafetensors } from "../../models/checkpoint/safetensors.ts";
+import type { Preparation } from "../../models/preparation.ts";
+import { openPretrained } from "../../models/pretrained.ts";
 import { namesIn, temporaryFolder, testData } from "../data/support.ts";
 import { command, deno, lastObject, root } from "./processes.ts";
 
@@ -102,9 +103,11 @@ Deno.test({
 Deno.test("predict: options speak for a file whose metadata are another program's", async () => {
   await using folder = await temporaryFolder();
   const weights = join(folder.path, "timm.safetensors"), labels = join(folder.path, "names.txt");
-  const { tensors } = parseSafetensors(tutorialCnnCifar10());
+  const { content: { tensors } } = await openPretrained("tutorial-cnn");
   const names = Array.from({ length: 10 }, (_, k) => `name ${k}`);
-  await Deno.writeFile(weights, serializeSafetensors(tensors, { format: "pt", model: "resnet" }));
+  const writeWith = (metadata: Record<string, string>) =>
+    Deno.writeFile(weights, serializeSafetensors(tensors, metadata));
+  await writeWith({ format: "pt", model: "resnet" });
   // As a Windows editor writes it.
   await Deno.writeTextFile(labels, `\ufeff${names.join("\r\n")}\r\n`);
   const photo = join(root, "examples/pictures/bag.png");
@@ -112,10 +115,40 @@ Deno.test("predict: options speak for a file whose metadata are another program'
   const unnamed = await command("predict", words);
   assert.equal(unnamed.code, 2, unnamed.err);
   assert.match(unnamed.err, /does not say which architecture it is for, --model is wanted/);
-  const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
-  assert.equal(code, 0, err);
-  const guesses = lastObject(out).predictions as Guesses;
-  assert.deepEqual(guesses.map(({ label }) => label).sort(), names);
+  for (const format of [{ format: "pt" }, {}]) {
+    await writeWith({ ...format, model: "resnet" });
+    const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
+    assert.equal(code, 0, err);
+    const guesses = lastObject(out).predictions as Guesses;
+    assert.deepEqual(guesses.map(({ label }) => label).sort(), names);
+  }
+  // Without names of its own it is measured as a net of the data set's classes.
+  const measured = ["--model", "tutorial-cnn", "--weights", weights, "--json"];
+  const evaluated = await command("evaluate", measured);
+  assert.equal(evaluated.code, 0, evaluated.err);
+  assert(Number(lastObject(evaluated.out).top5) > 0.1, evaluated.out);
+});
+
+Deno.test("predict: another fit takes the whole of the net's square", async () => {
+  await using folder = await temporaryFolder();
+  const photo = join(root, "examples/pictures/cat.jpg");
+  const { content, classes, preparation } = await openPretrained("tutorial-cnn");
+  const guesses = async (change: Partial<Preparation>, ...options: readonly string[]) => {
+    const file = join(folder.path, "net.safetensors");
+    const told = { ...preparation, ...change };
+    const metadata = {
+      ...{ format: "fovea/2", model: "tutorial-cnn" },
+      ...{ classes: JSON.stringify(classes), preparation: JSON.stringify(told) },
+    };
+    await Deno.writeFile(file, serializeSafetensors(content.tensors, metadata));
+    const words = ["--weights", file, "--json", ...options, photo];
+    return lastObject((await command("predict", words)).out).predictions;
+  };
+  const half: Partial<Preparation> = { fit: "crop", share: 0.5 };
+  assert.deepEqual(await guesses(half, "--fit", "crop"), await guesses(half));
+  const padded = await guesses({ fit: "pad", share: 1 });
+  assert.deepEqual(await guesses(half, "--fit", "pad"), padded);
+  assert.notDeepEqual(await guesses({ fit: "pad", share: 0.5 }), padded);
 });
 
 Deno.test("predict: weights that must be fetched are named with their address and place", async () => {

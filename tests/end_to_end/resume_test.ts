@@ -6,7 +6,7 @@ import type { Model } from "../../models/model.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { type Recipe, recipes } from "../../train/recipes.ts";
 import { runFiles, RunFolder } from "../../train/run_folder.ts";
-import type { FitEvent } from "../../train/trainer.ts";
+import type { FitEvent } from "../../train/fit_events.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { pick, smallDataset } from "./images.ts";

@@ -8,7 +8,8 @@ import { pictureTraining } from "../../train/classification.ts";
 import type { Recipe } from "../../train/recipes.ts";
 import { Run, type RunConfig } from "../../train/run.ts";
 import type { RunFolder } from "../../train/run_folder.ts";
-import { type FitEvent, Trainer } from "../../train/trainer.ts";
+import type { FitEvent } from "../../train/fit_events.ts";
+import { Trainer } from "../../train/trainer.ts";
 import { bitsOf, checksum } from "./weights.ts";
 
 /** What is trained on what: its kind of optimiser state and of weights. */

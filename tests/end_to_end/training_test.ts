@@ -1,15 +1,21 @@
 /** Training as a whole: it learns, it repeats itself bit for bit, and it says when it diverges. */
 import assert from "node:assert/strict";
 import type { Device } from "../../core/device.ts";
+import { input } from "../../core/structure.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { PackedPictures } from "../../data/pictures.ts";
-import { ignoredLabel } from "../../data/source.ts";
+import { ignoredLabel, type Source } from "../../data/source.ts";
+import { Linear } from "../../models/layers.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
+import { mean, sum } from "../../ops/reduce.ts";
 import { adam } from "../../train/optimizer.ts";
+import type { Task } from "../../train/task.ts";
 import { pictureTraining } from "../../train/classification.ts";
 import { type Recipe, recipes } from "../../train/recipes.ts";
-import { DivergedError, type FitEvent, Trainer, type TrainerOptions } from "../../train/trainer.ts";
+import type { FitEvent } from "../../train/fit_events.ts";
+import { DivergedError, Trainer, type TrainerOptions } from "../../train/trainer.ts";
+import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
 import { classifierStep } from "./classifiers.ts";
 import { batchOf, pick, smallDataset } from "./images.ts";
@@ -112,6 +118,44 @@ Deno.test("training: what a recipe leaves out is the tutorial's", async () => {
     bits.push(await bitsOf(weights));
   }
   assert.deepEqual(bits[0], bits[1]);
+});
+
+Deno.test("training: sums of thousands of steps are those of every one of them", async () => {
+  const net = { name: "factor", layer: new Linear(1, 1, { bias: false }) };
+  using weights = initialWeights(wasm, net, 0);
+  weights.write(net.layer.weight, Float32Array.of(1));
+  const task: Task = (pass) => {
+    const x = input([pass.batchSize, 1], "x"), loss = mean(net.layer.forward(x));
+    return { inputs: { x }, loss, sums: { x: { total: sum(x), count: pass.batchSize } } };
+  };
+  const batch: Source["batch"] = (at) => Promise.resolve({ x: Float32Array.from(at) });
+  const train: Source = { size: 5000, batch };
+  using trainer = await Trainer.create({
+    ...{ device: wasm, weights, task, train, logEvery: 700, readingMs: 5 },
+    recipe: { epochs: 2, batchSize: 2, lr: 1e-30 },
+  });
+  const logged = [0, 0];
+  for await (const event of trainer.fit()) {
+    if (event.kind === "log") logged[event.epoch] += event.loss / 3;
+    if (event.kind !== "epoch") continue;
+    assertClose([event.loss, event.metrics.x], [2499.5, 2499.5], { rtol: 1e-5 });
+    assertClose([logged[event.epoch]], [2499.5], { rtol: 0.05, what: "a part of the epoch" });
+  }
+});
+
+Deno.test("training: a bound on memory holds for what is measured too", async () => {
+  using weights = initialWeights(wasm, new TutorialCnn({ classes: 10 }), 0);
+  const { task, train, test } = pictureTraining(weights.model, dataset, standard);
+  const recipe = { ...standard, batchSize: 64 };
+  const sizes = [];
+  for (const maxBytes of [undefined, 3e6]) {
+    const options = { device: wasm, weights, task, train, test, recipe, maxBytes };
+    using trainer = await Trainer.create(options);
+    sizes.push([trainer.step.microBatch, trainer.evaluator?.batchSize]);
+  }
+  const [free, [microBatch, atOnce]] = sizes;
+  assert.deepEqual(free, [64, 64]);
+  assert(microBatch! < 64 && atOnce! <= microBatch!, `${microBatch} and ${atOnce}`);
 });
 
 Deno.test("training: too few examples are refused before anything is compiled", async () => {

@@ -7,7 +7,7 @@ import type { Source } from "../../data/source.ts";
 import { input } from "../../core/structure.ts";
 import { Linear } from "../../models/layers.ts";
 import { initialWeights } from "../../models/weights.ts";
-import { mul, square } from "../../ops/pointwise.ts";
+import { greater, mul, square } from "../../ops/pointwise.ts";
 import { mean, sum } from "../../ops/reduce.ts";
 import { classifierEvaluation, squares } from "../end_to_end/classifiers.ts";
 import { ResidualNet } from "../end_to_end/tiny_nets.ts";
@@ -121,6 +121,27 @@ Deno.test("evaluator: every example counts once and alike, whatever the batches"
     }),
     { numRuns: 30 },
   );
+});
+
+Deno.test("evaluator: a source that names no padding is given none", async () => {
+  const [device] = devices.all, net = new Factor();
+  using weights = initialWeights(device, net, 1);
+  // A task that counts on the device might count zeros that stand in for examples.
+  const task: Task = (pass) => {
+    const traced = meanTask(net)(pass), { x } = traced.inputs;
+    const loss = { total: sum(x), count: sum(greater(x, -1)) };
+    return { ...traced, sums: { loss } };
+  };
+  using evaluator = await compileEvaluation(device, weights, task, { batchSize: 4 });
+  assert.equal((await evaluator.run(numbers(5))).loss, 2);
+  assert.equal((await evaluator.run(numbers(5, { x: -5 }))).totals.loss.count[0], 5);
+  const controller = new AbortController(), reason = new Error("stopped");
+  const options = {
+    signal: controller.signal,
+    onProgress: (n: number) => n === 5 && controller.abort(reason),
+  };
+  await assert.rejects(evaluator.run(numbers(5), options), (error) => error === reason);
+  assert.equal((await evaluator.run(numbers(5))).loss, 2);
 });
 
 Deno.test("evaluator: what goes wrong in a last batch that is short is found there", async () => {

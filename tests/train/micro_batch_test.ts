@@ -9,7 +9,7 @@ import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { resnet18Small } from "../../models/resnet.ts";
 import { initialWeights, type Weights } from "../../models/weights.ts";
 import { adam, sgd } from "../../train/optimizer.ts";
-import { chooseMicroBatch, estimateStepBytes } from "../../train/training_step.ts";
+import { chooseMicroBatch, estimateStepBytes } from "../../train/micro_batch.ts";
 import { assertClose } from "../assert.ts";
 import { classifierStep, classify } from "../end_to_end/classifiers.ts";
 import { openTestDevices } from "../laws/devices.ts";

@@ -17,7 +17,7 @@ import { sum } from "../../ops/reduce.ts";
 import { compileEvaluation } from "../../train/evaluator.ts";
 import { sgd } from "../../train/optimizer.ts";
 import { recipes } from "../../train/recipes.ts";
-import type { Task } from "../../train/task.ts";
+import { means, type Task } from "../../train/task.ts";
 import { Trainer } from "../../train/trainer.ts";
 import { compileStep } from "../../train/training_step.ts";
 import { assertClose } from "../assert.ts";
@@ -215,6 +215,20 @@ Deno.test("tasks: a net learns masks, by an optimiser and a schedule of one's ow
   assertClose([rates[0], rates.at(-1)!], [0.5, 0.5 / 96], { rtol: 1e-12 });
   assert(ious.at(-1)! > 0.6 && ious.at(-1)! > ious[0], ious.map((x) => x.toFixed(2)).join(" "));
   await assert.rejects(trainer.test(), /the trainer was given no test examples/);
+});
+
+Deno.test("tasks: the mean of several shares leaves out those of nothing", () => {
+  const of = (total: number[], count: number[]) => ({
+    total: Float64Array.from(total),
+    count: Float64Array.from(count),
+  });
+  const found = means({
+    iou: of([1, 0, 3], [2, 0, 4]),
+    alike: of([1, 2, 6], [2]),
+    none: of([0, 0], [0, 0]),
+    nothing: of([0], [0]),
+  });
+  assert.deepEqual(found, { iou: 0.625, alike: 1.5, none: NaN, nothing: NaN });
 });
 
 Deno.test("tasks: what does not fit is refused by name", async () => {
