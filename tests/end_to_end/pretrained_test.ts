@@ -115,7 +115,8 @@ Deno.test("predict: options speak for a file whose metadata are another program'
   const unnamed = await command("predict", words);
   assert.equal(unnamed.code, 2, unnamed.err);
   assert.match(unnamed.err, /does not say which architecture it is for, --model is wanted/);
-  for (const format of [{ format: "pt" }, {}]) {
+  const foreign: readonly Record<string, string>[] = [{ format: "pt" }, {}];
+  for (const format of foreign) {
     await writeWith({ ...format, model: "resnet" });
     const { code, out, err } = await command("predict", ["--model", "tutorial-cnn", ...words]);
     assert.equal(code, 0, err);
