@@ -1,29 +1,14 @@
 /** A trap, whichever thread meets it, and threads that cannot start: one clear error, and no hang. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { Threads } from "../../wasm/threads.ts";
 import { tensorModule } from "../../wasm/tensor.ts";
 import type { ProcessReport } from "./trap_process.ts";
+import { reportOf } from "../end_to_end/processes.ts";
 
 /** Runs the process; it must end by itself. */
 async function runProcess(): Promise<ProcessReport> {
-  const script = fileURLToPath(new URL("trap_process.ts", import.meta.url));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-check", script],
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, 120_000);
-  const { code, stdout, stderr } = await child.output();
-  clearTimeout(timer);
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert(!late, `it did not end by itself; it printed: ${out}${err}`);
-  assert.equal(code, 0, err);
-  return JSON.parse(out) as ProcessReport;
+  const script = new URL("trap_process.ts", import.meta.url);
+  return await reportOf(script, 120_000) as ProcessReport;
 }
 
 Deno.test("traps: in a thread or not, the device closes with its reason, a new one works", async () => {

@@ -1,4 +1,5 @@
 /** Commands as processes of their own, with the permissions of their tasks and nobody to ask. */
+import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -118,4 +119,28 @@ export async function command(
 /** The object in the last line of standard output. */
 export function lastObject(out: string): Record<string, unknown> {
   return JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Record<string, unknown>;
+}
+
+/**
+ * What a script reports: the JSON it prints, once it has ended by itself. It may do nothing that
+ * needs a permission.
+ */
+export async function reportOf(script: URL, limitMs: number, ...args: string[]): Promise<unknown> {
+  const flags = ["run", "--quiet", "--no-prompt", "--no-check"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...flags, fileURLToPath(script), ...args],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, limitMs);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert(!late, `it did not end by itself; it printed: ${out}${err}`);
+  assert.equal(code, 0, err);
+  return JSON.parse(out);
 }

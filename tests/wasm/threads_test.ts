@@ -1,8 +1,8 @@
 /** Threads: every task of every job once, whatever the workers are doing, and a clean end. */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { tensorModule } from "../../wasm/tensor.ts";
 import type { ThreadsReport } from "./threads_process.ts";
+import { reportOf } from "../end_to_end/processes.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -58,23 +58,8 @@ Deno.test({
 
 /** Runs a process with so many threads; it must end by itself. */
 async function runProcess(threads: number): Promise<ThreadsReport> {
-  const script = fileURLToPath(new URL("threads_process.ts", import.meta.url));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-check", script, `${threads}`],
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, 30_000);
-  const { code, stdout, stderr } = await child.output();
-  clearTimeout(timer);
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert(!late, `it did not end by itself; it printed: ${out}${err}`);
-  assert.equal(code, 0, err);
-  return JSON.parse(out) as ThreadsReport;
+  const script = new URL("threads_process.ts", import.meta.url);
+  return await reportOf(script, 30_000, `${threads}`) as ThreadsReport;
 }
 
 for (const threads of [4, 16]) {
