@@ -3,14 +3,17 @@
 //! are cut to it.
 //!
 //! A window summed by itself takes two loads for a multiply-add, and loads are what costs: Deno
-//! checks each of them. Windows of 3 and 5 columns and strides of 1 and 2 therefore go by tiles of
-//! neighbouring pixels ([`tile`]), which share them; all others, and several output channels per
-//! input channel, by single windows ([`general`]).
+//! checks each of them. Windows of 3 × 3 therefore go by walks along the line, which load a column
+//! once ([`slide`], [`weight_slide`]); where that is not to be had, for 5 columns or at an edge, by
+//! tiles of neighbouring pixels, which share columns ([`tile`], [`weight_lines`]); other strides and
+//! windows, and several output channels per input channel, by single windows ([`general`]).
 mod general;
 mod lines;
+mod slide;
 mod tile;
 mod weight_grad;
 mod weight_lines;
+mod weight_slide;
 
 use super::Geometry;
 use crate::gemm::epilogue::Epilogue;

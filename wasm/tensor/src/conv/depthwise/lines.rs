@@ -1,5 +1,6 @@
 //! A line of pixels, tile by tile.
 use super::inside;
+use super::slide::Walk;
 use super::tile::{self, columns, reach, Tile};
 use crate::conv::Geometry;
 
@@ -65,11 +66,12 @@ impl Lines {
     pub unsafe fn run(&self, g: &Geometry, channels: (usize, usize)) {
         // SAFETY: passed on to the caller.
         unsafe {
+            let left = self.walk(g, channels);
             match (g.kw, g.sw) {
-                (3, 1) => self.forwards::<7, 3, 1>(g, channels),
-                (3, _) => self.forwards::<7, 3, 2>(g, channels),
-                (5, 1) => self.forwards::<7, 5, 1>(g, channels),
-                _ => self.forwards::<7, 5, 2>(g, channels),
+                (3, 1) => self.forwards::<7, 3, 1>(g, left),
+                (3, _) => self.forwards::<7, 3, 2>(g, left),
+                (5, 1) => self.forwards::<7, 5, 1>(g, left),
+                _ => self.forwards::<7, 5, 2>(g, left),
             }
         }
     }
@@ -81,13 +83,60 @@ impl Lines {
     pub unsafe fn run_back(&self, g: &Geometry, channels: (usize, usize)) {
         // SAFETY: passed on to the caller.
         unsafe {
+            let left = self.walk_back(g, channels);
             match (g.kw, g.sw) {
-                (3, 1) => self.backwards::<7, 3, 1>(g, channels),
-                (3, _) => self.backwards::<8, 3, 2>(g, channels),
-                (5, 1) => self.backwards::<7, 5, 1>(g, channels),
-                _ => self.backwards::<8, 5, 2>(g, channels),
+                (3, 1) => self.backwards::<7, 3, 1>(g, left),
+                (3, _) => self.backwards::<8, 3, 2>(g, left),
+                (5, 1) => self.backwards::<7, 5, 1>(g, left),
+                _ => self.backwards::<8, 5, 2>(g, left),
             }
         }
+    }
+
+    /// Walks along a line of y where its windows allow it; the channels that are left.
+    unsafe fn walk(&self, g: &Geometry, channels: (usize, usize)) -> (usize, usize) {
+        let pitch = g.cin * 4;
+        let walk = Walk {
+            from: self.from,
+            row: self.row,
+            taps: self.taps,
+            tap: pitch as isize,
+            tap_row: self.tap_row,
+            to: self.to,
+            pitch,
+            width: g.w,
+            pixels: g.ow,
+            before: g.pl,
+        };
+        // SAFETY: passed on to the caller.
+        unsafe {
+            match g.kw {
+                3 => walk.run(g.sw, self.rows, channels),
+                _ => channels,
+            }
+        }
+    }
+
+    /// As [`Lines::walk`], from dy to dx, which without strides is the same with the taps turned.
+    unsafe fn walk_back(&self, g: &Geometry, channels: (usize, usize)) -> (usize, usize) {
+        if (g.kw, g.sw) != (3, 1) || g.pl > 2 {
+            return channels;
+        }
+        let pitch = g.cin * 4;
+        let walk = Walk {
+            from: self.from,
+            row: self.row,
+            taps: self.taps + 2 * pitch,
+            tap: -(pitch as isize),
+            tap_row: self.tap_row,
+            to: self.to,
+            pitch,
+            width: g.ow,
+            pixels: g.w,
+            before: 2 - g.pl,
+        };
+        // SAFETY: passed on to the caller.
+        unsafe { walk.run(1, self.rows, channels) }
     }
 
     unsafe fn forwards<const P: usize, const KW: usize, const S: usize>(

@@ -1,5 +1,6 @@
 //! Depthwise convolution, gradient of the weights.
 use super::weight_lines::{tile_lines, Lines};
+use super::weight_slide::slide_lines;
 use super::{general, inside, tiled};
 use crate::conv::Geometry;
 use crate::memory::floats;
@@ -121,11 +122,14 @@ unsafe fn lines<const R: usize, const KW: usize, const S: usize>(
             };
             // SAFETY: these rows of taps meet the image on these lines.
             unsafe {
-                match count {
-                    0 => {}
-                    1 => tile_lines::<1, KW, S>(&lines, g, channels),
-                    2 => tile_lines::<2, KW, S>(&lines, g, channels),
-                    _ => tile_lines::<R, KW, S>(&lines, g, channels),
+                match (KW, count) {
+                    (_, 0) => {}
+                    (3, 1) => slide_lines::<1, S>(&lines, g, channels),
+                    (3, 2) => slide_lines::<2, S>(&lines, g, channels),
+                    (3, _) => slide_lines::<3, S>(&lines, g, channels),
+                    (_, 1) => tile_lines::<1, KW, S>(&lines, g, channels),
+                    (_, 2) => tile_lines::<2, KW, S>(&lines, g, channels),
+                    (_, _) => tile_lines::<R, KW, S>(&lines, g, channels),
                 }
             }
             oy += together;

@@ -1,7 +1,7 @@
 //! Gradient of the weights over some lines: R rows of taps by one vector of channels.
 //!
-//! Four pixels of dy are held, and each column of x is loaded once for all of them: with 3 rows of 3
-//! taps 22 loads for 36 multiply-adds.
+//! Three pixels of dy are held, and each column of x is loaded once for all of them: with 2 rows of 5
+//! taps 17 loads for 30 multiply-adds.
 use super::tile::{columns, unrolled, ZERO_COLUMN};
 use crate::conv::Geometry;
 use crate::simd::*;
