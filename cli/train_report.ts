@@ -1,6 +1,7 @@
 /** What `train` tells while it works: where, what, how far, and what to do next. */
 import { join, resolve } from "node:path";
 import type { Device } from "../core/device.ts";
+import type { Augmentation } from "../data/augmentation.ts";
 import type { Evaluation } from "../train/evaluator.ts";
 import type { EpochEvent, FitEvent } from "../train/fit_events.ts";
 import type { Run } from "../train/run.ts";
@@ -63,7 +64,9 @@ export class TrainingReport {
       `recipe  ${recipe.epochs} epoch${
         recipe.epochs === 1 ? "" : "s"
       }, batch ${recipe.batchSize}, ${recipe.optimizer}, ` +
-        `lr ${recipe.lr} ${recipe.schedule}${recipe.flip ? ", flips" : ""}, seed ${recipe.seed}`,
+        `lr ${recipe.lr} ${recipe.schedule}${
+          augmentationNote(recipe.augmentation)
+        }, seed ${recipe.seed}`,
     );
     if (validation || recipe.validation === 0) return;
     err.line(
@@ -175,6 +178,14 @@ export class TrainingReport {
     if (dataDir !== undefined) words.push("--data-dir", { path: dataDir });
     return lines.line({ name: "evaluate", words, permissions });
   }
+}
+
+/** What may be done to the images, `, varied by random-resized-crop and horizontal-flip`. */
+function augmentationNote(augmentation: Augmentation): string {
+  const kinds = augmentation.map(({ kind }) => kind);
+  if (kinds.length === 0) return "";
+  const last = kinds.pop();
+  return `, varied by ${kinds.length > 0 ? `${kinds.join(", ")} and ` : ""}${last}`;
 }
 
 function cutNote({ microBatch, batchSize, hasBatchStatistics }: TrainingStep): string {

@@ -1,4 +1,5 @@
 /** The options of `train`: what to train on what, and how. */
+import { augmentationLevels } from "../data/augmentation.ts";
 import { cifar10Archive } from "../data/cifar10_archive.ts";
 import { datasets } from "../data/datasets.ts";
 import { isModelName, models } from "../models/models.ts";
@@ -44,7 +45,10 @@ export const recipeOptions = group("Training", {
     help: "share of the target spread over all classes",
     ...{ unset: recipe, min: 0, max: 0.9 },
   }),
-  flip: flag({ help: "mirror half of the training images", unset: recipe }),
+  augment: choice(names(augmentationLevels), {
+    help: "how much the training images are varied",
+    unset: recipe,
+  }),
   validation: number({
     help: "share of the training images to choose the best weights by",
     ...{ unset: recipe, min: 0, max: 0.9 },
@@ -60,7 +64,7 @@ export function overrideRecipe(
   options: RecipeOptions,
   seed: number | undefined,
 ): Recipe {
-  const { epochs, batchSize, optimizer, lr, schedule, momentum, weightDecay, flip } = options;
+  const { epochs, batchSize, optimizer, lr, schedule, momentum, weightDecay, augment } = options;
   const { labelSmoothing, validation } = options, model = options.model ?? base.model;
   const { height } = isModelName(model) ? models[model].preparation : base.preparation;
   return {
@@ -76,7 +80,7 @@ export function overrideRecipe(
     weightDecay: weightDecay ??
       (optimizer === "adamw" && base.optimizer !== "adamw" ? 0.01 : base.weightDecay),
     labelSmoothing: labelSmoothing ?? base.labelSmoothing,
-    flip: flip ?? base.flip,
+    augmentation: augment === undefined ? base.augmentation : augmentationLevels[augment],
     validation: validation ?? base.validation,
     seed: seed ?? base.seed,
   };

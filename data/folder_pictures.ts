@@ -5,7 +5,10 @@ import type { Progress } from "./dataset.ts";
 import type { PictureFile } from "./folder_scan.ts";
 import type { Flaw } from "./folder_walk.ts";
 import type { Loader, Prepared } from "./loader.ts";
-import { type Augmentation, black, epochFlips, type Pictures } from "./pictures.ts";
+import { type AugmentOptions, black, type Pictures } from "./pictures.ts";
+import { checkAugmentation } from "./augmentation_check.ts";
+import { drawAugmentation } from "./augmentation_draw.ts";
+import type { DrawnStep } from "./drawn_steps.ts";
 import { pictureCall } from "./preparation.ts";
 import type { PreparedCache } from "./prepared_cache.ts";
 import { type Fields, ignoredLabel, type Source } from "./source.ts";
@@ -74,25 +77,40 @@ export class FolderPictures implements Pictures {
    * The pictures as a net wants them: `pixels` u32 `[n,height,width]` and `labels` i32 `[n]`.
    *
    * @throws {ShapeError} when the size wanted is none
-   * @throws {UsageError} when another field of the preparation is out of range
+   * @throws {UsageError} when another field of the preparation, or the augmentation, is out of range
    */
-  source(preparation: Preparation, { flip = false, seed = 0 }: Augmentation = {}): Source {
-    const prepare = this.#preparing(preparation);
+  source(
+    preparation: Preparation,
+    { augmentation = [], seed = 0 }: AugmentOptions = {},
+  ): Source {
+    checkAugmentation(augmentation);
     const area = preparation.height * preparation.width, { width } = preparation;
-    let flips: { readonly epoch: number; readonly of: Uint8Array } | undefined;
+    const common = { size: this.size, padding: { pixels: black, labels: ignoredLabel } };
+    const drawn = (index: number, epoch: number): DrawnStep[] =>
+      drawAugmentation(augmentation, { seed, epoch, index }, this.files[index].info, preparation);
+    if (augmentation.every(({ kind }) => kind === "horizontal-flip")) {
+      const prepare = this.#preparing(preparation);
+      return {
+        ...common,
+        batch: async (indices, epoch) => {
+          const fields = this.#joined(indices, await prepare(indices), area);
+          indices.forEach((index, place) => {
+            if (drawn(index, epoch).length % 2 === 0) return;
+            mirror(fields.pixels, place * area, area, width);
+          });
+          return fields;
+        },
+      };
+    }
+    const { loader, maxPixels } = this.state;
     return {
-      size: this.size,
-      padding: { pixels: black, labels: ignoredLabel },
+      ...common,
       batch: async (indices, epoch) => {
-        if (flip && flips?.epoch !== epoch) {
-          flips = { epoch, of: epochFlips(this.size, seed, epoch) };
-        }
-        const drawn = flips?.of;
-        const fields = this.#joined(indices, await prepare(indices), area);
-        indices.forEach((index, place) => {
-          if (drawn?.[index]) mirror(fields.pixels, place * area, area, width);
-        });
-        return fields;
+        const jobs = Array.from(indices, (index) => ({
+          path: this.files[index].path,
+          call: pictureCall(preparation, { maxPixels, steps: drawn(index, epoch) }),
+        }));
+        return this.#joined(indices, await loader.prepare(jobs), area);
       },
     };
   }

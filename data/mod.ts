@@ -5,7 +5,7 @@
 export * from "./image.ts";
 export * from "./preparation.ts";
 export {
-  type Augmentation as AugmentationSteps,
+  type Augmentation,
   type AugmentationLevel,
   augmentationLevels,
   type AugmentationStep,
@@ -36,7 +36,7 @@ export {
   type Source,
 } from "./source.ts";
 export {
-  type Augmentation,
+  type AugmentOptions,
   holdOut,
   type PackedImages,
   PackedPictures,

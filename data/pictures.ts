@@ -2,13 +2,17 @@
 import { DataError, ShapeError, UsageError } from "../core/errors.ts";
 import { Random } from "../core/rng.ts";
 import type { Preparation } from "../models/preparation.ts";
+import type { Augmentation } from "./augmentation.ts";
+import { checkAugmentation } from "./augmentation_check.ts";
+import { drawAugmentation } from "./augmentation_draw.ts";
+import type { DrawnStep } from "./drawn_steps.ts";
 import { preparePacked } from "./preparation.ts";
 import { type Fields, ignoredLabel, type Source } from "./source.ts";
 
-/** What is drawn at random for a picture of the training set. */
-export interface Augmentation {
-  /** Mirror half of the pictures left to right, drawn anew each epoch (default false). */
-  readonly flip?: boolean;
+/** What is drawn at random for the pictures of a training set. */
+export interface AugmentOptions {
+  /** What may be done to a picture, drawn anew for each one and epoch (default: nothing). */
+  readonly augmentation?: Augmentation;
   /** Seed of what is drawn (default 0). */
   readonly seed?: number;
 }
@@ -20,7 +24,7 @@ export interface Pictures {
   /** Class of each, an index into the data set's classes. */
   readonly labels: Int32Array<ArrayBuffer>;
   /** The pictures as a net wants them: `pixels` u32 and `labels` i32. */
-  source(preparation: Preparation, augmentation?: Augmentation): Source;
+  source(preparation: Preparation, options?: AugmentOptions): Source;
   /** Some of the pictures, in this order. */
   subset(indices: Uint32Array): Pictures;
 }
@@ -41,13 +45,6 @@ export interface PackedImages {
 
 /** An opaque black pixel: zeros in R, G and B. */
 export const black = 0xff000000;
-
-/** Whether each picture is mirrored (1) in an epoch: a pure function of seed, epoch and index. */
-export function epochFlips(n: number, seed: number, epoch: number): Uint8Array<ArrayBuffer> {
-  const random = new Random(seed, "flip", epoch), flips = new Uint8Array(n);
-  for (let i = 0; i < n; i++) flips[i] = random.word() & 1;
-  return flips;
-}
 
 /** Pictures of one size in memory. */
 export class PackedPictures implements Pictures {
@@ -104,27 +101,40 @@ export class PackedPictures implements Pictures {
     return images.subarray(at * bytes, (at + 1) * bytes);
   }
 
-  /** The pictures as a net wants them: `pixels` u32 `[n,height,width]` and `labels` i32 `[n]`. */
-  source(preparation: Preparation, { flip = false, seed = 0 }: Augmentation = {}): Source {
-    let flips: { readonly epoch: number; readonly of: Uint8Array } | undefined;
-    const flipsOf = (epoch: number): Uint8Array => {
-      if (flips?.epoch !== epoch) flips = { epoch, of: epochFlips(this.size, seed, epoch) };
-      return flips.of;
-    };
+  /**
+   * The pictures as a net wants them: `pixels` u32 `[n,height,width]` and `labels` i32 `[n]`.
+   *
+   * @throws {UsageError} when the augmentation is none
+   */
+  source(
+    preparation: Preparation,
+    { augmentation = [], seed = 0 }: AugmentOptions = {},
+  ): Source {
+    checkAugmentation(augmentation);
+    const drawn = (index: number, epoch: number): DrawnStep[] =>
+      drawAugmentation(augmentation, { seed, epoch, index }, this.packed, preparation);
     return {
       size: this.size,
       padding: { pixels: black, labels: ignoredLabel },
-      batch: (indices, epoch) =>
-        Promise.resolve(this.#batch(indices, preparation, flip ? flipsOf(epoch) : undefined)),
+      batch: (indices, epoch) => {
+        const steps = augmentation.length === 0
+          ? undefined
+          : Array.from(indices, (index) => drawn(index, epoch));
+        return Promise.resolve(this.#batch(indices, preparation, steps));
+      },
     };
   }
 
-  #batch(indices: Uint32Array, preparation: Preparation, flips?: Uint8Array): Fields {
+  #batch(
+    indices: Uint32Array,
+    preparation: Preparation,
+    steps?: readonly (readonly DrawnStep[])[],
+  ): Fields {
     const { images, labels, ...size } = this.packed, chosen = this.#chosen;
     return {
       pixels: preparePacked(images, { ...size, count: labels.length }, preparation, {
         indices: chosen ? indices.map((index) => chosen[index]) : indices,
-        flips: flips && Uint8Array.from(indices, (index) => flips[index]),
+        steps,
       }),
       labels: Int32Array.from(indices, (index) => this.labels[index]),
     };

@@ -37,7 +37,7 @@ console.log(`${loaded.length} tensors loaded, ${reshaped.join(" and ")} left to 
 const preparation = { ...usual, height: side, width: side };
 using trainer = await Trainer.create({
   ...{ device, weights, task: classification(net, preparation) },
-  train: pictures(32).source(preparation, { flip: true }),
+  train: pictures(32).source(preparation, { augmentation: [{ kind: "horizontal-flip" }] }),
   test: pictures(16).source(preparation),
   recipe: { epochs: 6, batchSize: 8, optimizer: "adam", lr: 0.002 },
 });

@@ -79,15 +79,15 @@ export interface PictureTraining {
 export function pictureTraining(
   model: Model,
   dataset: Dataset,
-  recipe: Pick<Recipe, "preparation" | "labelSmoothing" | "flip" | "validation" | "seed">,
+  recipe: Pick<Recipe, "preparation" | "labelSmoothing" | "augmentation" | "validation" | "seed">,
 ): PictureTraining {
-  const { preparation, flip, seed } = recipe;
+  const { preparation, augmentation, seed } = recipe;
   const { rest, held } = dataset.validation
     ? { rest: dataset.train, held: dataset.validation }
     : holdOut(dataset.train, recipe.validation);
   return {
     task: classification(model, preparation, recipe),
-    train: rest.source(preparation, { flip, seed }),
+    train: rest.source(preparation, { augmentation, seed }),
     validation: held?.source(preparation),
     test: dataset.test?.source(preparation),
   };

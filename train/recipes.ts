@@ -1,4 +1,5 @@
 /** Recipes: how each data set is trained on when the user says nothing. Plain data, all of it used. */
+import type { Augmentation } from "../data/augmentation.ts";
 import type { Preparation } from "../models/preparation.ts";
 import { adam, adamw, type Optimizer, sgd } from "./optimizer.ts";
 import type { ScheduleName } from "./schedule.ts";
@@ -25,8 +26,8 @@ export interface Recipe {
   readonly weightDecay: number;
   /** Share of the target that is spread evenly over all classes. */
   readonly labelSmoothing: number;
-  /** Mirror half of the training pictures left to right, drawn anew each epoch. */
-  readonly flip: boolean;
+  /** What may be done to a training picture, drawn anew for each one and epoch. */
+  readonly augmentation: Augmentation;
   /**
    * Share of each class's training pictures that is kept from training, to choose the best weights
    * by, where the data set brings none of its own; with 0 the last weights are kept.
@@ -53,7 +54,7 @@ const tutorial: Recipe = {
   momentum: 0.9,
   weightDecay: 0,
   labelSmoothing: 0,
-  flip: false,
+  augmentation: [],
   validation: 0,
   seed: 0,
 };
@@ -67,7 +68,7 @@ const fashion: Recipe = {
   optimizer: "adam",
   lr: 0.004,
   schedule: "one-cycle",
-  flip: true,
+  augmentation: [{ kind: "horizontal-flip" }],
   validation: 0.1,
 };
 
@@ -80,7 +81,7 @@ export type TrainingRecipe =
 export const recipes = {
   "fashion-mini": { ...fashion, epochs: 15 },
   "fashion-mnist": fashion,
-  "mnist": { ...fashion, flip: false },
+  "mnist": { ...fashion, augmentation: [] },
   "cifar10": tutorial,
 } as const satisfies Record<string, Recipe>;
 

@@ -245,8 +245,8 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
   }
 }
 
-/** Whether a configuration is of this version: recipes had no preparation before. */
+/** Whether a configuration is of this version: recipes had flips before there was augmentation. */
 function isConfig(value: unknown): value is RunConfig {
   const recipe = (value as Partial<RunConfig> | null)?.recipe as Partial<Recipe> | undefined;
-  return typeof recipe?.preparation === "object" && typeof recipe.validation === "number";
+  return typeof recipe?.preparation === "object" && Array.isArray(recipe.augmentation);
 }

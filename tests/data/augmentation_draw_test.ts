@@ -18,7 +18,7 @@ import {
   drawRandAugment,
   drawTrivialAugment,
 } from "../../data/augmentation_space.ts";
-import { epochFlips } from "../../data/pictures.ts";
+import { epochFlips } from "./support.ts";
 import { cases } from "./augmentation_fixtures.ts";
 
 const net = { width: 224, height: 160 }, source = { width: 500, height: 375 };

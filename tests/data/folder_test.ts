@@ -192,7 +192,9 @@ Deno.test("folder: batches are what the preparation makes of the files; mirrored
   for (const cacheBytes of [0, 3 * 4 * 4 * 7, 2 ** 20]) {
     const { train, summary } = await openFolder(folder.path, { cacheBytes, validationShare: 0 });
     assert.equal(summary.counts.train, 24);
-    const plain = train.source(prepared), flipped = train.source(prepared, { flip: true, seed: 3 });
+    const mirrors = [{ kind: "horizontal-flip" }] as const;
+    const plain = train.source(prepared),
+      flipped = train.source(prepared, { augmentation: mirrors, seed: 3 });
     const subset = train.subset(Uint32Array.of(20, 1)).source(prepared);
     const seen = new Set<boolean>();
     for (let epoch = 0; epoch < 2; epoch++) {

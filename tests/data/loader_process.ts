@@ -12,7 +12,12 @@ const loader = new Loader({ workers: Number(workers) });
 const { train } = await openFolder(folder, { loader, cacheBytes: 0 });
 let sum = 0;
 const order = { batchSize: 2, last: "pad", shuffle: true, prefetch: 2 } as const;
-for await (const { fields } of batches(train.source(small, { flip: true }), order)) {
+for await (
+  const { fields } of batches(
+    train.source(small, { augmentation: [{ kind: "horizontal-flip" }] }),
+    order,
+  )
+) {
   for (const word of fields.pixels) sum = (Math.imul(sum, 31) + word) | 0;
 }
 console.log(JSON.stringify({ sum, running: loader.running, notes: loader.notes }));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../core/errors.ts";
+import { type AugmentationLevel, augmentationLevels } from "../../data/augmentation.ts";
 import { openFolder } from "../../data/folder.ts";
 import { Loader } from "../../data/loader.ts";
 import {
@@ -29,11 +30,18 @@ async function mixedFolder(path: string): Promise<void> {
 }
 
 /** Checksums of the batches of two epochs. */
-async function hashes(loader: Loader, path: string, cacheBytes: number): Promise<string[]> {
+async function hashes(
+  loader: Loader,
+  path: string,
+  cacheBytes: number,
+  level: AugmentationLevel,
+): Promise<string[]> {
   const options = { loader, cacheBytes, skipDamaged: true };
   const { train } = await openFolder(path, options), found: string[] = [];
   for (let epoch = 0; epoch < 2; epoch++) {
-    const source = train.source({ ...small, height: 20, width: 24 }, { flip: true, seed: 5 });
+    const source = train.source({ ...small, height: 20, width: 24 }, {
+      ...{ augmentation: augmentationLevels[level], seed: 5 },
+    });
     const order = {
       batchSize: 7,
       last: "pad",
@@ -54,15 +62,17 @@ async function hashes(loader: Loader, path: string, cacheBytes: number): Promise
 Deno.test("loader: 0, 1 and 4 threads make the same batches, with and without a cache", async () => {
   await using folder = await temporaryFolder();
   await mixedFolder(folder.path);
-  const seen: string[][] = [];
-  for (const [workers, cacheBytes] of [[0, 0], [1, 0], [4, 0], [0, 2 ** 30], [4, 20_000]]) {
-    using loader = new Loader({ workers });
-    seen.push(await hashes(loader, folder.path, cacheBytes));
-    assert.equal(loader.running, workers);
-    assert.deepEqual(loader.notes, []);
+  for (const level of ["none", "strong"] as const) {
+    const seen: string[][] = [];
+    for (const [workers, cacheBytes] of [[0, 0], [1, 0], [4, 0], [0, 2 ** 30], [4, 20_000]]) {
+      using loader = new Loader({ workers });
+      seen.push(await hashes(loader, folder.path, cacheBytes, level));
+      assert.equal(loader.running, workers);
+      assert.deepEqual(loader.notes, []);
+    }
+    assert(new Set(seen[0]).size > 10);
+    for (const other of seen) assert.deepEqual(other, seen[0]);
   }
-  assert(new Set(seen[0]).size > 10);
-  for (const other of seen) assert.deepEqual(other, seen[0]);
 });
 
 /** Threads that do something else first when they are given a picture. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4";
 import { DataError, ShapeError, UsageError } from "../../core/errors.ts";
-import { epochFlips, holdOut, PackedPictures } from "../../data/pictures.ts";
+import { holdOut, PackedPictures } from "../../data/pictures.ts";
 import {
   type Batch,
   batchCount,
@@ -12,6 +12,7 @@ import {
   ignoredLabel,
   type Source,
 } from "../../data/source.ts";
+import { epochFlips } from "./support.ts";
 import { squares } from "../end_to_end/classifiers.ts";
 
 /** Pictures whose every byte differs from its neighbours'; labels are the indices. */
@@ -62,7 +63,9 @@ const cases = fc.record({
   prefetch: fc.integer({ min: 0, max: 4 }),
 }).map(({ size, side, channels, border, flip, ...rest }) => {
   const pictures = makePictures(size, side, side, channels), { seed } = rest;
-  const source = pictures.source(squares(side + border, side), { flip, seed });
+  const source = pictures.source(squares(side + border, side), {
+    ...{ augmentation: flip ? [{ kind: "horizontal-flip" }] : [], seed },
+  });
   const options: BatchOptions = { ...rest, last: "pad" };
   return { pictures, source, options, flip, side: side + border };
 });

@@ -1,4 +1,5 @@
 /** What the tests of the data floor share: folders, checksums, small archives, a local server. */
+import { Random } from "../../core/rng.ts";
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { tmpdir } from "node:os";
@@ -125,4 +126,10 @@ export function serve(
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
   const url = `http://127.0.0.1:${server.addr.port}`;
   return { url, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
+/** Whether each picture is mirrored (1) in an epoch: the lowest bits of one stream of words. */
+export function epochFlips(n: number, seed: number, epoch: number): Uint8Array<ArrayBuffer> {
+  const random = new Random(seed, "flip", epoch);
+  return Uint8Array.from({ length: n }, () => random.word() & 1);
 }

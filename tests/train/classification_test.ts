@@ -69,7 +69,7 @@ Deno.test("classification: pictures are mirrored to learn from, and never to mea
   assert.deepEqual([await mirrored("validation"), await mirrored("test")], [0, 0]);
   const seeded = pictureTraining(model, dataset, { ...recipe, seed: 4 });
   assert.notDeepEqual(await shown(seeded.train), await shown(found.train));
-  const { train } = pictureTraining(model, dataset, { ...recipe, flip: false });
+  const { train } = pictureTraining(model, dataset, { ...recipe, augmentation: [] });
   assert((await shown(train)).every(({ isMirrored }) => !isMirrored));
 });
 
