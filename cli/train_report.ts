@@ -37,6 +37,7 @@ export class TrainingReport {
   #test?: Evaluation;
   #images = 0;
   #seconds = 0;
+  #waited = 0;
 
   constructor(
     readonly context: Context,
@@ -113,6 +114,7 @@ export class TrainingReport {
     } else {
       this.#images += event.examplesPerSecond * event.seconds;
       this.#seconds += event.seconds;
+      this.#waited += event.waiting * event.seconds;
       this.#progress.finish(
         `epoch ${`${epoch}`.padStart(`${epochs}`.length)}/${epochs}  loss ${
           formatLoss(event.loss)

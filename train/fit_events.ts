@@ -59,6 +59,11 @@ export interface EpochEvent {
   readonly seconds: number;
   /** Training only, evaluation left out. */
   readonly examplesPerSecond: number;
+  /**
+   * Share of the training time in which nothing was computed, since examples were waited for: 0 to
+   * 1, of the part of the epoch that this session trained.
+   */
+  readonly waiting: number;
 }
 
 /** What {@link Trainer.fit} yields. */

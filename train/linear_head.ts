@@ -119,17 +119,27 @@ export async function fitLinearHead(
   return { weight, bias };
 }
 
-/** Share of examples whose class gets the largest logit. */
-export function headAccuracy({ weight, bias }: LinearHead, given: LabelledFeatures): number {
+/** How well a head tells examples apart. */
+export interface HeadScore {
+  /** Share of examples whose class gets the largest logit. */
+  readonly accuracy: number;
+  /** Mean cross-entropy, `−log softmax(x·W + b)_y`. */
+  readonly loss: number;
+}
+
+/** A head on examples, reckoned in f64. */
+export function measureHead({ weight, bias }: LinearHead, given: LabelledFeatures): HeadScore {
   const classes = bias.length, f = weight.length / classes, n = given.labels.length;
-  let hits = 0;
+  let hits = 0, loss = 0;
   for (let i = 0; i < n; i++) {
-    const logits = Float64Array.from(bias);
+    const logits = Float64Array.from(bias), label = given.labels[i];
     for (let k = 0; k < f; k++) {
       const v = given.features[i * f + k];
       for (let c = 0; c < classes; c++) logits[c] += v * weight[k * classes + c];
     }
-    if (logits.indexOf(Math.max(...logits)) === given.labels[i]) hits++;
+    const top = Math.max(...logits);
+    if (logits.indexOf(top) === label) hits++;
+    loss += Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - logits[label];
   }
-  return hits / n;
+  return { accuracy: hits / n, loss: loss / n };
 }

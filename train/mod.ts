@@ -49,11 +49,21 @@ export {
 export { minimize, type MinimizeOptions, type Minimum, type Slope, type Smooth } from "./lbfgs.ts";
 export {
   fitLinearHead,
-  headAccuracy,
+  type HeadScore,
   type LabelledFeatures,
   type LinearHead,
   type LinearHeadOptions,
+  measureHead,
 } from "./linear_head.ts";
+export { type ExtractOptions, FeatureExtractor, type FeatureOptions } from "./features.ts";
+export {
+  fineTune,
+  type FineTuned,
+  type FineTuneData,
+  type FineTuneEvent,
+  type FineTuneOptions,
+  type FineTuneStage,
+} from "./fine_tune.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export type { EpochEvent, FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";

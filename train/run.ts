@@ -143,7 +143,7 @@ export class Run {
 
   async #finishEpoch(event: EpochEvent): Promise<void> {
     const weights = await this.#finiteWeights();
-    const { epoch, loss, metrics, seconds, examplesPerSecond, validation, test } = event;
+    const { epoch, loss, metrics, seconds, examplesPerSecond, waiting, validation, test } = event;
     const value = validation && scoreOf(validation), best = this.#best?.value;
     this.#measured = { epoch, ...(value === undefined ? {} : { value }) };
     if (value === undefined || best === undefined || value > best) this.#best = this.#measured;
@@ -151,7 +151,7 @@ export class Run {
       ...{ kind: "epoch", epoch: epoch + 1, loss, ...metrics },
       ...(validation ? { validation: { loss: validation.loss, ...validation.metrics } } : {}),
       ...(test ? { test: { loss: test.loss, ...test.metrics } } : {}),
-      ...{ seconds, examples_per_second: examplesPerSecond },
+      ...{ seconds, examples_per_second: examplesPerSecond, waiting },
     });
     await this.#saveMoment(weights);
   }

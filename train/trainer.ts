@@ -2,6 +2,7 @@
 import type { BuildProgress, Device } from "../core/device.ts";
 import { UsageError } from "../core/errors.ts";
 import { batchCount, batches, checkBatches, type Source } from "../data/source.ts";
+import { Waiting } from "../data/waiting.ts";
 import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
 import { Cadence } from "./cadence.ts";
@@ -75,6 +76,7 @@ function checkSources({ train, validation, test, recipe: { batchSize } }: Traine
 export class Trainer implements Disposable {
   #position: Position = { epoch: 0, batch: 0 };
   readonly #sums: EpochSums;
+  #waiting = 0;
   readonly #schedule: Schedule;
 
   private constructor(
@@ -170,7 +172,8 @@ export class Trainer implements Disposable {
       this.#position = { epoch: epoch + 1, batch: 0 };
       this.#sums.restart();
       const examplesPerSecond = examples / seconds;
-      yield { kind: "epoch", epoch, loss, metrics, ...measured, seconds, examplesPerSecond };
+      const speed = { seconds, examplesPerSecond, waiting: this.#waiting };
+      yield { kind: "epoch", epoch, loss, metrics, ...measured, ...speed };
     }
   }
 
@@ -206,8 +209,9 @@ export class Trainer implements Disposable {
       last: "drop",
       shuffle: true,
     });
+    const waiting = new Waiting(), start = performance.now();
     let batch = startBatch;
-    for await (const { fields } of order) {
+    for await (const { fields } of waiting.of(order)) {
       const learningRate = this.#rateAt(epoch * total + batch);
       this.step.run(fields, learningRate);
       batch++;
@@ -215,6 +219,7 @@ export class Trainer implements Disposable {
       const logs = batch % logEvery === 0;
       if (!cadence.step() && !logs && !sums.isDue(batch) && batch < total) continue;
       const since = await sums.read(batch, () => cadence.restart());
+      this.#waiting = waiting.waitedMs / (performance.now() - start);
       const { steps, loss, metrics } = this.step.meansOf(since);
       if (!isFiniteTotal(this.step.named(since).loss)) {
         throw this.#diverged(`at batch ${batch} of`, epoch);

@@ -107,7 +107,7 @@ export async function leftovers(folder: Pick<RunFolder, "file">): Promise<Leftov
     last: checksum(await Deno.readFile(folder.file("last"))),
     best: checksum(await Deno.readFile(folder.file("best"))),
     rows: rows.map((row) => {
-      const { seconds: _, examples_per_second: __, ...rest } = JSON.parse(row);
+      const { seconds: _, examples_per_second: __, waiting: ___, ...rest } = JSON.parse(row);
       return rest;
     }),
   };

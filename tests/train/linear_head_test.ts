@@ -1,7 +1,7 @@
 /** A linear head on features: the optimum by its own conditions, whatever the features' scale. */
 import assert from "node:assert/strict";
 import { Random } from "../../core/rng.ts";
-import { fitLinearHead, headAccuracy, type LabelledFeatures } from "../../train/linear_head.ts";
+import { fitLinearHead, type LabelledFeatures, measureHead } from "../../train/linear_head.ts";
 import { assertClose } from "../assert.ts";
 import { openTestDevices } from "../laws/devices.ts";
 
@@ -70,14 +70,14 @@ devices.test("linear head: where it ends, the penalised loss has no slope", asyn
 devices.test("linear head: it tells clouds apart, whatever the features' scale", async (device) => {
   const given = clouds(300, 1), held = clouds(300, 2), options = { classes, l2: 0.01 };
   const head = await fitLinearHead(device, given, options);
-  const accuracy = headAccuracy(head, held);
+  const accuracy = measureHead(head, held).accuracy;
   assert(accuracy > 0.6 && accuracy < 0.95, `${accuracy}`);
   const stretched = ({ features, labels }: LabelledFeatures): LabelledFeatures => ({
     features: features.map((v, k) => v * 10 ** (k % f - 2) + k % f),
     labels,
   });
   const other = await fitLinearHead(device, stretched(given), options);
-  assert(Math.abs(headAccuracy(other, stretched(held)) - accuracy) < 0.01);
+  assert(Math.abs(measureHead(other, stretched(held)).accuracy - accuracy) < 0.01);
 });
 
 Deno.test("linear head: features and labels that do not fit are refused", async () => {

@@ -1,0 +1,278 @@
+/**
+ * Fine-tuning: a net that has learnt to see is taught other classes. First the head on frozen
+ * features, then, as far as time allows and validation gains by it, the last stages and the whole.
+ */
+import { type Augmentation, augmentationLevels } from "../data/augmentation.ts";
+import { holdOut, type Pictures } from "../data/pictures.ts";
+import type { Classifier } from "../models/model.ts";
+import type { Preparation } from "../models/preparation.ts";
+import type { SavedWeights, Weights } from "../models/weights.ts";
+import { FeatureExtractor, joinFeatures } from "./features.ts";
+import { fitHeads, type FittedHead, isBetter, linearHeadOf } from "./fine_tune_head.ts";
+import { lastStages, type StageResult, trainStage } from "./fine_tune_stage.ts";
+import type { FitEvent } from "./fit_events.ts";
+import {
+  fitLinearHead,
+  type HeadScore,
+  type LabelledFeatures,
+  type LinearHead,
+} from "./linear_head.ts";
+
+/** What is trained: the last layer alone, the last quarter of the layers, or all of them. */
+export type FineTuneStage = "head" | "last" | "all";
+
+/** What there is to learn from. */
+export interface FineTuneData {
+  /** Pictures to learn from. */
+  readonly train: Pictures;
+  /** Pictures to decide by; without them a fifth of the others is held out, of each class alike. */
+  readonly validation?: Pictures;
+}
+
+/** Options of {@link fineTune}. */
+export interface FineTuneOptions {
+  /** What is done to a picture before the net sees it. */
+  readonly preparation: Preparation;
+  /** How far to go, at most (default `all`). */
+  readonly until?: FineTuneStage;
+  /** Time to aim at, in minutes (default 2). The head is always fitted. */
+  readonly minutes?: number;
+  /** Varied views of each picture that the head learns from too, beside it as it is (default: 1 to 4, by time). */
+  readonly views?: number;
+  /** What may be done to a picture once weights before the head learn (default: `medium`). */
+  readonly augmentation?: Augmentation;
+  /** Pictures a step of the later stages (default 16). */
+  readonly batchSize?: number;
+  /** Seed of whatever is drawn (default 0). */
+  readonly seed?: number;
+  /** Ends it early: its reason is raised, and the weights are the best so far. */
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link fineTune} yields. */
+export type FineTuneEvent =
+  /** Pictures whose features are known, of so many. */
+  | {
+    readonly kind: "features";
+    readonly of: "validation" | "train" | "views";
+    readonly done: number;
+    readonly total: number;
+  }
+  /** A head was fitted. */
+  | { readonly kind: "head"; readonly l2: number } & HeadScore
+  /** Something was decided: a sentence for people. */
+  | { readonly kind: "decision"; readonly text: string }
+  /** A stage begins that trains by steps. */
+  | {
+    readonly kind: "stage";
+    readonly stage: FineTuneStage;
+    readonly epochs: number;
+    readonly parameters: number;
+  }
+  /** An event of its training. */
+  | { readonly kind: "fit"; readonly stage: FineTuneStage; readonly event: FitEvent }
+  /** What a stage came to, and whether it is the best so far. */
+  | { readonly kind: "score"; readonly stage: FineTuneStage; readonly isBest: boolean } & HeadScore;
+
+/** What {@link fineTune} returns: of the weights that it leaves. */
+export interface FineTuned extends HeadScore {
+  /** The stage they come from. */
+  readonly stage: FineTuneStage;
+  /** λ of the head's penalty. */
+  readonly l2: number;
+}
+
+/**
+ * Fine-tunes weights in place.
+ *
+ * 1. `head`: every picture's features are computed once, as it is and in a few varied views, and a
+ *    linear classifier is fitted to them by L-BFGS, for several strengths of its L2 penalty; that
+ *    with the most hits on the validation pictures counts.
+ * 2. `last`: the last quarter of the layers learns by AdamW, with augmentation, label smoothing of
+ *    0.1 and a cosine schedule; all else stays frozen.
+ * 3. `all`: every layer learns, at a third of that rate.
+ *
+ * A later stage begins where the best one before it ended, if there is time for two epochs; it is
+ * kept only if it hits more validation pictures. Where the head remains the best, it is fitted once
+ * more to training and validation pictures together, with the strength that was found: its score is
+ * that from before.
+ *
+ * @param weights of a net whose body is pretrained, all of them trained; its head is overwritten
+ * @throws {UsageError} when the net has no linear head
+ * @throws {DivergedError} when a loss is no number; the weights are the best so far
+ * @throws {DataError} when a picture is damaged
+ */
+export async function* fineTune(
+  weights: Weights<Classifier>,
+  data: FineTuneData,
+  options: FineTuneOptions,
+): AsyncGenerator<FineTuneEvent, FineTuned, void> {
+  const { until = "all", minutes = 2, signal } = options;
+  const start = performance.now(), deadline = start + minutes * 60_000;
+  const parts = data.validation
+    ? { train: data.train, validation: data.validation }
+    : heldOut(data.train);
+  const first = yield* headStage(weights, parts, options, deadline);
+  let best: StageResult & { readonly stage: FineTuneStage } = { stage: "head", ...first };
+  const { l2 } = first;
+  try {
+    for (const stage of stagesUntil(until)) {
+      const rest = (deadline - performance.now()) / 1000;
+      const found = yield* laterStage(weights, parts, options, { stage, rest, ...first });
+      if (found === undefined) break;
+      const isBest = isBetter(found, best);
+      yield { kind: "score", stage, isBest, accuracy: found.accuracy, loss: found.loss };
+      if (isBest) best = { stage, ...found };
+      signal?.throwIfAborted();
+    }
+  } finally {
+    weights.load({ tensors: new Map(best.saved) });
+  }
+  if (best.stage === "head") yield* refit(weights, first);
+  return { stage: best.stage, accuracy: best.accuracy, loss: best.loss, l2 };
+}
+
+function heldOut(train: Pictures): Required<FineTuneData> {
+  const { rest, held } = holdOut(train, 0.2);
+  // With one picture a class there is nothing to hold out: then they decide as well.
+  return { train: rest, validation: held ?? rest };
+}
+
+function stagesUntil(until: FineTuneStage): ("last" | "all")[] {
+  return until === "head" ? [] : until === "last" ? ["last"] : ["last", "all"];
+}
+
+/** What the first stage leaves to the others. */
+interface HeadStage extends FittedHead {
+  readonly saved: SavedWeights;
+  readonly sets: { readonly train: LabelledFeatures; readonly validation: LabelledFeatures };
+  /** Time that the features of one picture take. */
+  readonly secondsAPicture: number;
+}
+
+async function* headStage(
+  weights: Weights<Classifier>,
+  { train, validation }: Required<FineTuneData>,
+  options: FineTuneOptions,
+  deadline: number,
+): AsyncGenerator<FineTuneEvent, HeadStage, void> {
+  const { classes } = weights.model, { device } = weights.trainable, { signal } = options;
+  const { sets, secondsAPicture } = yield* allFeatures(
+    weights,
+    { train, validation },
+    options,
+    deadline,
+  );
+  let best: FittedHead | undefined;
+  for await (const one of fitHeads(device, classes, sets.train, sets.validation, signal)) {
+    const { l2, accuracy, loss } = one;
+    yield { kind: "head", l2, accuracy, loss };
+    if (isBetter(one, best)) best = one;
+  }
+  const fitted = best!, { accuracy, loss } = fitted;
+  writeHead(weights, fitted.head);
+  yield { kind: "score", stage: "head", isBest: true, accuracy, loss };
+  return { ...fitted, saved: await weights.save(), sets, secondsAPicture };
+}
+
+/** Features of the validation pictures, and of the others in as many views as time allows. */
+async function* allFeatures(
+  weights: Weights<Classifier>,
+  { train, validation }: Required<FineTuneData>,
+  { preparation, seed = 0, views, signal }: FineTuneOptions,
+  deadline: number,
+): AsyncGenerator<FineTuneEvent, Pick<HeadStage, "sets" | "secondsAPicture">, void> {
+  using extractor = await FeatureExtractor.create(weights, { preparation });
+  linearHeadOf(weights, extractor.length);
+  const start = performance.now();
+  const held = yield* told(
+    { of: "validation", total: validation.size, before: 0 },
+    extractor.stream(validation.source(preparation), { signal }),
+  );
+  const sets = [
+    yield* told(
+      { of: "train", total: train.size, before: 0 },
+      extractor.stream(train.source(preparation), { signal }),
+    ),
+  ];
+  const secondsAPicture = (performance.now() - start) / 1000 / (train.size + validation.size);
+  const secondsAView = secondsAPicture * train.size, rest = (deadline - performance.now()) / 1000;
+  const extra = views ?? Math.max(1, Math.min(4, Math.floor(rest / 4 / secondsAView)));
+  const text = `the head learns from ${extra} varied views beside the pictures as they are: ` +
+    `one takes ${secondsAView.toFixed(1)} s`;
+  yield { kind: "decision", text };
+  const varied = train.source(preparation, { augmentation: augmentationLevels.light, seed });
+  for (let epoch = 0; epoch < extra; epoch++) {
+    const part = { of: "views", total: extra * train.size, before: epoch * train.size } as const;
+    sets.push(yield* told(part, extractor.stream(varied, { epoch, signal })));
+  }
+  return { sets: { train: joinFeatures(sets), validation: held }, secondsAPicture };
+}
+
+/** Tells how a stream of features goes. */
+async function* told(
+  part: Pick<FineTuneEvent & { kind: "features" }, "of" | "total"> & { readonly before: number },
+  stream: AsyncGenerator<number, LabelledFeatures, void>,
+): AsyncGenerator<FineTuneEvent, LabelledFeatures, void> {
+  const { of, total, before } = part;
+  for (;;) {
+    const next = await stream.next();
+    if (next.done) return next.value;
+    yield { kind: "features", of, done: before + next.value, total };
+  }
+}
+
+function writeHead(weights: Weights<Classifier>, { weight, bias }: LinearHead): void {
+  const variables = linearHeadOf(weights, weight.length / bias.length);
+  weights.write(variables.weight, weight);
+  weights.write(variables.bias, bias);
+}
+
+/** The head, once more, on everything there is. */
+async function* refit(
+  weights: Weights<Classifier>,
+  { sets, l2 }: HeadStage,
+): AsyncGenerator<FineTuneEvent, void, void> {
+  const all = joinFeatures([sets.train, sets.validation]), { classes } = weights.model;
+  writeHead(weights, await fitLinearHead(weights.trainable.device, all, { classes, l2 }));
+  const text = "the head is fitted again, now to the validation pictures as well";
+  yield { kind: "decision", text };
+}
+
+/** A stage of steps, where there is time for it. */
+async function* laterStage(
+  weights: Weights<Classifier>,
+  data: Required<FineTuneData>,
+  { preparation, augmentation = augmentationLevels.medium, ...options }: FineTuneOptions,
+  { stage, rest, secondsAPicture }: {
+    readonly stage: "last" | "all";
+    readonly rest: number;
+    readonly secondsAPicture: number;
+  },
+): AsyncGenerator<FineTuneEvent, StageResult | undefined, void> {
+  const { seed = 0, signal, batchSize = 16 } = options, { train, validation } = data;
+  const name = stage === "last" ? "the last stages" : "all weights";
+  const seconds = secondsAPicture * (validation.size + stepCost[stage] * train.size);
+  const epochs = Math.min(mostEpochs, Math.floor(rest / seconds));
+  if (epochs < fewestEpochs) {
+    const left = Math.max(0, rest).toFixed(0);
+    const text = `${name} stay as they are: an epoch would take about ${seconds.toFixed(0)} s, ` +
+      `and ${left} s are left`;
+    yield { kind: "decision", text };
+    return undefined;
+  }
+  const result = yield* trainStage(weights, {
+    stage,
+    trains: stage === "all" ? () => true : lastStages(weights),
+    train: train.source(preparation, { augmentation, seed }),
+    validation: validation.source(preparation),
+    ...{ preparation, epochs, seed, signal, batchSize: Math.min(batchSize, train.size) },
+    lr: stage === "all" ? 3e-4 : 1e-3,
+  });
+  return result;
+}
+
+/** What a picture costs in training, in times of what its features cost. */
+const stepCost = { last: 1.8, all: 3.6 } as const;
+/** Epochs of a stage: with fewer the schedule is all warm-up, and more learn the pictures by heart. */
+const fewestEpochs = 2, mostEpochs = 12;
