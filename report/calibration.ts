@@ -89,13 +89,17 @@ function verdict({ ece, bins }: ReportCalibration): string {
     0,
   ) / total;
   const tendency = Math.abs(excess) < notable
-    ? "On the whole it says so as often as it is right."
+    ? "On the whole it is as sure as it may be."
     : excess > 0
-    ? `It is overconfident: by ${formatPercent(excess)} more than it is right.`
-    : `It is underconfident: by ${formatPercent(-excess)} less than it is right.`;
-  return `The expected calibration error is ${formatPercent(ece)}: so far is the confidence from ` +
-    `the share that is right, on the average over the pictures. ${tendency}`;
+    ? `It is overconfident: by ${pointsOf(excess)} surer than it is right.`
+    : `It is underconfident: by ${pointsOf(-excess)} less sure than it is right.`;
+  return `The expected calibration error is ${
+    pointsOf(ece)
+  }: that far, on average, confidence is ` +
+    `from the share that is right. ${tendency}`;
 }
+
+const pointsOf = (share: number): string => `${(100 * share).toFixed(1)} points`;
 
 function numbersOf({ bins }: ReportCalibration): Html {
   const rows = bins.filter(({ count }) => count > 0).map((bin) =>

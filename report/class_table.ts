@@ -30,7 +30,7 @@ export function classTable(data: ReportData): Html | undefined {
   };
   const all = classes.reduce((n, one) => n + one.support, 0);
   const table = markup`
-    <table class="numbers">
+    <table class="numbers named">
       <caption>By class, the lowest F1 first</caption>
       <thead>
         <tr>${columns.map((name) => markup`<th scope="col">${name}</th>`)}</tr>

@@ -40,18 +40,13 @@ export function confusion(data: ReportData): Html | undefined {
 darker a cell, the larger its share of the row (by the square root, so that rare mistakes show).${
       measuredOn(data)
     }</p>
-${
-      isOpen
-        ? table
-        : markup`<div class="beside">${overview(rows)}${mistakeList(mistakes, names)}</div>`
-    }
-${isOpen ? mistakeList(mistakes, names) : undefined}
-${
-      isOpen || !table
-        ? undefined
-        : markup`<details><summary>All ${count} classes in numbers</summary>${table}</details>`
-    }`,
+<div class="beside">${isOpen ? table : overview(rows)}${mistakeList(mistakes, names)}</div>
+${isOpen || !table ? undefined : folded(count, table)}`,
   );
+}
+
+function folded(count: number, table: Html): Html {
+  return markup`<details><summary>All ${count} classes in numbers</summary>${table}</details>`;
 }
 
 /** The mistakes, the most frequent first. */

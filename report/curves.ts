@@ -15,7 +15,7 @@ export function curves(data: ReportData): Html | undefined {
   const percent = (value: number, decimals: number) =>
     formatPercent(value, Math.max(0, decimals - 2));
   const rate: Series = {
-    ...{ name: "learning rate", kind: "rate" },
+    ...{ name: "highest", kind: "rate" },
     points: learningRate.map((one) => [one.epoch, one.rate]),
   };
   const common = { marks, dots: true };

@@ -104,10 +104,17 @@ function markOf({ x, down }: Place, epoch: number): Html {
 type Format = LineChartOptions["format"];
 
 function legendOf({ name, kind, points }: Series, format: Format): Html {
-  const last = points.findLast(isNumber);
+  const last = points.findLast(isNumber), shown = kind === "rate" ? highest(points) : last;
   return markup`<li><svg class="key" viewBox="0 0 28 12" aria-hidden="true"><path class="line ${kind}" d="M1 6H27"/></svg>${name}${
-    last && markup` <b>${format(last[1], 3)}</b>`
+    shown && markup` <b>${format(shown[1], 3)}</b>`
   }</li>`;
+}
+
+function highest(points: readonly Point[]): Point | undefined {
+  return points.filter(isNumber).reduce<Point | undefined>(
+    (best, point) => best === undefined || point[1] > best[1] ? point : best,
+    undefined,
+  );
 }
 
 /** A line in words. */

@@ -2,7 +2,7 @@
 import type { Json, ReportData, ReportStage } from "./data.ts";
 import { formatCount } from "./format.ts";
 import { type Html, markup } from "./html.ts";
-import { nameOf, scrolling, section } from "./section.ts";
+import { fileOf, nameOf, scrolling, section } from "./section.ts";
 
 /** Files shown of those that were left out. */
 const skippedShown = 200;
@@ -45,7 +45,7 @@ export function skipped({ notes = [], skipped: files = [] }: ReportData): Html |
     rows = files.slice(0, skippedShown).map(({ name, reason }) =>
       markup`
         <tr>
-          <th scope="row" class="file">${nameOf(name)}</th>
+          <th scope="row" class="file">${fileOf(name)}</th>
           <td>${reason}</td>
         </tr>
       `
@@ -69,7 +69,7 @@ export function skipped({ notes = [], skipped: files = [] }: ReportData): Html |
     markup`${
       notes.length === 0
         ? undefined
-        : markup`<ul>${notes.map((note) => markup`<li>${nameOf(note)}</li>`)}</ul>`
+        : markup`<ul class="notes">${notes.map((note) => markup`<li>${nameOf(note)}</li>`)}</ul>`
     }${
       count === 0
         ? undefined

@@ -4,7 +4,7 @@ import type { PngUrl, ReportData, ReportExplained, ReportPicture } from "./data.
 import { formatLoss, formatPercent } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import { pngSize } from "./png_url.ts";
-import { nameOf, scrolling, section } from "./section.ts";
+import { fileOf, nameOf, scrolling, section } from "./section.ts";
 
 /** Classes shown below a picture. */
 const guessesShown = 3;
@@ -108,7 +108,7 @@ function captionOf(one: ReportPicture, target?: string): Html {
       ? [markup`heat map of ${nameOf(target)}`]
       : []),
     ...(loss === undefined ? [] : [markup`loss ${formatLoss(loss)}`]),
-    ...(name === undefined ? [] : [markup`<span class="file">${nameOf(name)}</span>`]),
+    ...(name === undefined ? [] : [markup`<span class="file">${fileOf(name)}</span>`]),
   ];
   return markup`${verdict}<ol class="guesses">${rows}</ol>${
     more.map((text) => markup`<p class="more">${text}</p>`)

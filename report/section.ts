@@ -26,6 +26,11 @@ export function nameOf(text: string): Html {
   return markup`<bdi>${text}</bdi>`;
 }
 
+/** The path of a file, which may be broken after its slashes. */
+export function fileOf(path: string): Html {
+  return markup`<bdi>${path.split(/(?<=[/\\])/).map((part) => markup`${part}<wbr>`)}</bdi>`;
+}
+
 /** Which pictures a section is of, as a sentence. */
 export function measuredOn({ measured }: ReportData): Html | undefined {
   if (measured === undefined) return undefined;

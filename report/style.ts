@@ -33,7 +33,8 @@ p + p, p + ul, header > * + * { margin-top: .5rem; }
 section { margin-top: 2.5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 section > p + div, section > p + ul, section > p + table { margin-top: 1rem; }
 section > div + div, details { margin-top: 1rem; }
-section > ul { padding-left: 1.25rem; max-width: 46rem; }
+.notes { padding-left: 1.25rem; max-width: 46rem; }
+.notes + p, .tiles + p { margin-top: .75rem; }
 .kind, .more, caption { color: var(--quiet); }
 .file { overflow-wrap: anywhere; }
 a { color: var(--blue); }
@@ -46,10 +47,10 @@ nav a { display: inline-block; padding: .35rem 0; }
 
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .75rem;
   padding-top: .75rem; }
-.tiles > div { background: var(--raised); border-radius: .5rem; padding: .75rem 1rem; }
+.tiles > div { background: var(--raised); border-radius: .5rem; padding: .75rem .85rem; }
 .tiles dt { color: var(--quiet); line-height: 1.3; }
-.tiles dd { font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }
-.tiles .more { display: block; font-size: 1rem; font-weight: 400; line-height: 1.3; }
+.tiles dd { font-size: 1.35rem; white-space: nowrap; font-weight: 650; font-variant-numeric: tabular-nums; }
+.tiles .more { display: block; white-space: normal; font-size: 1rem; font-weight: 400; line-height: 1.3; }
 
 .charts { display: grid; gap: 1.5rem 2rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21.25rem), 1fr)); }
@@ -72,19 +73,22 @@ nav a { display: inline-block; padding: .35rem 0; }
 .bar-area { fill: var(--hit); fill-opacity: .55; }
 .confidence { stroke: var(--orange); stroke-width: 3; }
 
-.scroll { overflow: auto; max-width: 100%; max-height: 85vh; }
+.scroll { overflow: auto; max-width: 100%; }
+.scroll:has(tbody tr:nth-child(31)) { max-height: 85vh; }
 table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th { font-weight: 600; text-align: left; }
-.numbers th, .numbers td { padding: .35rem .75rem; text-align: right;
+.numbers th, .numbers td { padding: .35rem .6rem; text-align: right;
   border-bottom: 1px solid var(--line); white-space: nowrap; }
 .numbers th:first-child, .words th, .words td { text-align: left; }
 .numbers th:first-child, .words td { white-space: normal; }
 .numbers th:first-child { padding-left: 0; max-width: 16rem; }
+.numbers tbody th, .numbers tfoot th { position: sticky; left: 0; background: var(--paper); }
+.named th:first-child, .words th:first-child, .words td:nth-child(2) { min-width: 7rem; }
 .words .file { min-width: 9rem; }
 thead th { position: sticky; top: 0; background: var(--paper); z-index: 1; }
 tfoot th, tfoot td { font-weight: 600; }
-.bar { min-width: 6.5rem; background: linear-gradient(to right, color-mix(in srgb, var(--hit) 30%,
+.bar { min-width: 5.25rem; background: linear-gradient(to right, color-mix(in srgb, var(--hit) 30%,
   transparent) calc(var(--share) * 100%), transparent 0) no-repeat 0 50% / 100% 70%; }
 
 .matrix th, .matrix td { padding: .25rem .35rem; text-align: center; min-width: 2.4rem; }
@@ -101,9 +105,8 @@ tfoot th, tfoot td { font-weight: 600; }
   max-height: 9rem; overflow-wrap: anywhere; line-height: 1.2; }
 .matrix thead .corner { writing-mode: horizontal-tb; transform: none; color: var(--quiet);
   font-weight: 400; white-space: nowrap; }
-.beside { display: grid; gap: 1.5rem 2rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
-.overview { display: block; width: 100%; max-width: 34rem; height: auto;
+.beside { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1.5rem 2.5rem; }
+.overview { display: block; width: 34rem; max-width: 100%; height: auto;
   shape-rendering: crispEdges; }
 .overview .hit { fill: var(--hit); } .overview .miss { fill: var(--miss); }
 .frame { fill: none; stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
@@ -129,7 +132,7 @@ img.small, .sheet img { image-rendering: pixelated; }
 
 .decisions > div { padding: .5rem 0; border-bottom: 1px solid var(--line); max-width: 46rem; }
 .decisions dt { font-weight: 600; }
-.decisions + h3 { margin-top: 1.5rem; }
+section > h3 { margin-top: 1.25rem; }
 @media print {
   .scroll { max-height: none; overflow: visible; }
   nav { display: none; }

@@ -86,7 +86,9 @@ function tilesOf(data: ReportData): Html[] {
       (x) => formatPercent(x, 2),
       "to compare with",
     ),
-    tile("Time", run.seconds ?? sumOf(epochs.map((one) => one.seconds)), formatDuration),
+    run.seconds === undefined
+      ? tile("Training time", sumOf(epochs.map((one) => one.seconds)), formatDuration)
+      : tile("Time", run.seconds, formatDuration, "in all"),
     tile("Throughput", meanRate(data), formatRate, "in training"),
     tile("Waiting for pictures", meanWaiting(data), formatPercent, "of the training time"),
   ];
