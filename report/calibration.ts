@@ -82,21 +82,21 @@ function diagonal({ across: [left, right], down: [top, bottom] }: Place): Html {
 /** Differences of less than a point either way are chance. */
 const notable = 0.01;
 
-function verdict({ ece, bins }: ReportCalibration): string {
-  const total = bins.reduce((n, { count }) => n + count, 0);
-  const excess = bins.reduce(
+function verdict({ error, bins }: ReportCalibration): string {
+  const seen = bins.filter(({ count }) => count > 0);
+  const total = seen.reduce((n, { count }) => n + count, 0);
+  const excess = seen.reduce(
     (s, { count, confidence = 0, accuracy = 0 }) => s + count * (confidence - accuracy),
     0,
   ) / total;
   const tendency = Math.abs(excess) < notable
-    ? "On the whole it is as sure as it may be."
+    ? "On the whole it is as sure as it is right."
     : excess > 0
     ? `It is overconfident: by ${pointsOf(excess)} surer than it is right.`
     : `It is underconfident: by ${pointsOf(-excess)} less sure than it is right.`;
-  return `The expected calibration error is ${
-    pointsOf(ece)
-  }: that far, on average, confidence is ` +
-    `from the share that is right. ${tendency}`;
+  if (error === undefined || !Number.isFinite(error)) return tendency;
+  return `The expected calibration error is ${pointsOf(error)}: that far, on average, confidence ` +
+    `is from the share that is right. ${tendency}`;
 }
 
 const pointsOf = (share: number): string => `${(100 * share).toFixed(1)} points`;

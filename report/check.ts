@@ -74,8 +74,8 @@ const wanted: WantedOf<ReportData> = {
     "support": "number",
   }],
   "calibration?": {
-    ece: "number",
-    bins: [{
+    "error?": "number",
+    "bins": [{
       "from": "number",
       "to": "number",
       "count": "number",

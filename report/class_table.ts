@@ -13,11 +13,14 @@ const shares = (one: Pick<ReportClass, "precision" | "recall" | "f1">): Html[] =
   bar(one.f1),
 ];
 
+/** A class without an F1 has no pictures and was never said: it comes last. */
+const lowness = ({ f1 = NaN }: ReportClass): number => Number.isFinite(f1) ? f1 : 2;
+
 /** The section, the worst class first. */
 export function classTable(data: ReportData): Html | undefined {
   const { classes = [] } = data;
   if (classes.length === 0) return undefined;
-  const worst = classes.toSorted((a, b) => (a.f1 ?? -1) - (b.f1 ?? -1));
+  const worst = classes.toSorted((a, b) => lowness(a) - lowness(b));
   const rows = worst.map((one) =>
     markup`<tr><th scope="row">${nameOf(one.name)}</th>${shares(one)}<td>${
       formatCount(one.support)
@@ -51,12 +54,12 @@ mean. The lowest F1 comes first.${measuredOn(data)}</p>${scrolling("By class", t
 }
 
 function bar(share: number | undefined): Html {
-  if (share === undefined) return markup`<td>–</td>`;
+  if (share === undefined || !Number.isFinite(share)) return markup`<td>–</td>`;
   return markup`<td class="bar" style="--share:${share.toFixed(3)}">${formatPercent(share)}</td>`;
 }
 
 /** Macro average, over the classes that have a value. */
 function meanOf(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined);
+  const known = values.flatMap((one) => one !== undefined && Number.isFinite(one) ? [one] : []);
   return known.length === 0 ? undefined : known.reduce((a, b) => a + b, 0) / known.length;
 }

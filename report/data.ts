@@ -2,7 +2,7 @@
  * What a report shows, as plain JSON: it is written into a run's folder as `report_data.json`, so
  * that the page can be rendered again. Everything may be missing, and is left out of the page then.
  *
- * Shares, accuracies and probabilities are 0–1. Pictures are PNG files as `data:` URLs
+ * Shares, accuracies and probabilities are 0–1; a number that is NaN counts as missing. Pictures are PNG files as `data:` URLs
  * (see `pngUrl`).
  */
 
@@ -133,7 +133,7 @@ export interface ReportBin {
 /** Whether the net is right as often as it says it is. */
 export interface ReportCalibration {
   /** Expected calibration error `Σ n_b/n · |accuracy_b − confidence_b|` (Guo et al. 2017). */
-  readonly ece: number;
+  readonly error?: number;
   /** The ranges, from low to high. */
   readonly bins: readonly ReportBin[];
 }

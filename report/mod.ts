@@ -7,5 +7,6 @@ export {
   contactSheet,
   type ContactSheetOptions,
   mixedLabel,
+  type Sheet,
   type SheetPicture,
 } from "./contact_sheet.ts";

@@ -35,10 +35,10 @@ export function measured(
       accuracy: share(of.filter((k) => said[k] === truths[k]).length, of.length).value,
     };
   });
-  const ece = sum(
+  const error = sum(
     binned.map(({ count, confidence = 0, accuracy = 0 }) =>
       count * Math.abs(confidence - accuracy)
     ),
   ) / truths.length;
-  return { confusion, classes, calibration: { ece, bins: binned } };
+  return { confusion, classes, calibration: { error, bins: binned } };
 }
