@@ -1,8 +1,8 @@
 /** Run folders, as they are named on the command line. */
 import { basename, join } from "node:path";
 import { UsageError } from "../core/errors.ts";
-import { fileSize } from "../data/files.ts";
-import { readRuns } from "../report/read_run.ts";
+import { fileError, fileSize } from "../data/files.ts";
+import { readRuns, type RunRecord } from "../report/read_run.ts";
 import { runFiles } from "../train/run_folder.ts";
 import { path } from "./options.ts";
 
@@ -22,6 +22,22 @@ export function runsRoot(runs: string | undefined): string {
 }
 
 /**
+ * All runs of a folder, the newest first.
+ *
+ * @throws {UsageError} when there is no such folder
+ */
+export async function listRuns(root: string): Promise<RunRecord[]> {
+  const isThere = await Deno.stat(root).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw fileError("list runs", root, "read", error);
+  });
+  if (isThere) return await readRuns(root);
+  throw new UsageError(`Cannot list runs: ${root} does not exist, a folder of runs is wanted`, {
+    hint: "train first, or name the folder with --runs",
+  });
+}
+
+/**
  * The folder of a run: as it was typed, or the one of that name among the runs.
  *
  * @param typed a path; the newest run where none was typed
@@ -36,7 +52,7 @@ export async function findRun(typed: string | undefined, root: string): Promise<
 }
 
 async function newestRun(root: string): Promise<string> {
-  const [newest] = await readRuns(root);
+  const [newest] = await listRuns(root);
   if (newest !== undefined) return newest.path;
   throw new UsageError(`Cannot find a run: ${root} holds none, the folder of a run is wanted`, {
     hint: "train first, or give the folder of a run",

@@ -2,10 +2,10 @@
 import { basename } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { differences } from "../report/compare_runs.ts";
-import { readRun, readRuns, type RunRecord } from "../report/read_run.ts";
+import { readRun, type RunRecord } from "../report/read_run.ts";
 import { defineCommand } from "./command.ts";
 import { outputOptions } from "./common_options.ts";
-import { findRun, runsOption, runsRoot } from "./find_run.ts";
+import { findRun, listRuns, runsOption, runsRoot } from "./find_run.ts";
 import { comparison, overview } from "./run_tables.ts";
 import { group, path, rest } from "./options.ts";
 import { jsonLine, printable } from "./printable.ts";
@@ -40,7 +40,7 @@ export const command = defineCommand({
       throw new UsageError("Cannot compare runs: one is given, two or more are wanted", { hint });
     }
     const isList = compared.length === 0;
-    const runs = isList ? await readRuns(root) : await readAll(compared, root);
+    const runs = isList ? await listRuns(root) : await readAll(compared, root);
     if (options.json) {
       const rows = runs.map((run) => asData(run, lines.path(run.path)));
       if (isList) { for (const row of rows) out.line(jsonLine(row)); }

@@ -37,15 +37,24 @@ const gap = 8, labelGap = 3;
 /** Lines of a label, and rows from one to the next. */
 const maxLines = 2, lineHeight = glyph.height + 2;
 const paper = 255, ink = 24;
+/** A space at which no line is broken. */
+const unbroken = "\u00a0";
 
-/** The label of a mixed picture: `cat .7 dog .3`; of one class it is its name alone. */
+/**
+ * The label of a mixed picture: `cat .7 dog .3`; of one class it is its name alone. Spaces between a
+ * name and its share are such that no line ends there.
+ */
 export function mixedLabel(
   parts: readonly { readonly label: string; readonly share: number }[],
 ): string {
-  const seen = parts.map(({ label, share }) => ({ label, tenths: Math.round(10 * share) }))
-    .filter(({ tenths }) => tenths > 0);
-  if (seen.length <= 1) return seen[0]?.label ?? "";
-  return seen.map(({ label, tenths }) => `${label} .${tenths}`).join(" ");
+  const shares = new Map<string, number>();
+  for (const { label, share } of parts) shares.set(label, (shares.get(label) ?? 0) + share);
+  const seen = [...shares].filter(([, share]) => Math.round(10 * share) > 0);
+  if (seen.length <= 1) return seen[0]?.[0] ?? "";
+  return seen.map(([label, share]) => {
+    const tenths = Math.min(9, Math.round(10 * share));
+    return `${label} .${tenths}`.replaceAll(" ", unbroken);
+  }).join(" ");
 }
 
 /**
@@ -115,7 +124,7 @@ function checkPictures(
 function linesOf(label: string, width: number): string[] {
   const most = Math.max(1, Math.floor((width + 1) / glyph.advance));
   const lines = [""];
-  for (const word of asciiOf(label).split(" ").filter(Boolean)) {
+  for (const word of label.split(/[^\S\u00a0]+/).filter(Boolean).map(asciiOf)) {
     const line = lines[lines.length - 1], longer = line === "" ? word : `${line} ${word}`;
     if (line === "" || longer.length <= most) lines[lines.length - 1] = longer;
     else lines.push(word);

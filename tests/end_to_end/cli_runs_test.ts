@@ -58,8 +58,8 @@ Deno.test("runs: as data", async () => {
 
 Deno.test("runs: what is missing is told", async () => {
   const none = await command("runs", ["--runs", join(folder, "gone")]);
-  assert.equal(none.code, 1);
-  assert.match(none.err, /Cannot list runs: .*gone does not exist/);
+  assert.equal(none.code, 2);
+  assert.match(none.err, /Cannot list runs: .*gone does not exist, a folder of runs is wanted/);
   const one = await command("runs", ["first"], { cwd: folder });
   assert.equal(one.code, 2);
   assert.match(one.err, /one is given, two or more are wanted/);
