@@ -5,7 +5,7 @@ import { type Extent, scale, type Ticks } from "./ticks.ts";
 /** Size of a chart in its own units: what a phone of 390 px leaves between the margins. */
 const width = 340, height = 250;
 /** Room for the axes. */
-const left = 58, right = 26, top = 14, bottom = 52;
+const left = 66, right = 26, top = 14, bottom = 52;
 
 /** An axis. */
 export interface Axis {

@@ -43,7 +43,8 @@ export function curves(data: ReportData): Html | undefined {
 
 function rateText(value: number, _decimals: number): string {
   if (value === 0) return "0";
-  return Math.abs(value) < 1e-3 ? value.toExponential(0) : `${Number(value.toPrecision(2))}`;
+  const rounded = Number(value.toPrecision(2));
+  return Math.abs(value) < 1e-3 ? rounded.toExponential() : `${rounded}`;
 }
 
 function seriesOf(

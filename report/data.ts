@@ -208,7 +208,10 @@ export interface ReportData {
   readonly stages?: readonly ReportStage[];
   /** Which pictures the following are of. */
   readonly measured?: ReportMeasured;
-  /** Numbers of pictures, by true class (row) and the class said (column), in `classes`' order. */
+  /**
+   * Numbers of pictures, by true class (row) and the class said (column), in `classes`' order. Of
+   * more than 150 classes a small picture and the most frequent mistakes are shown.
+   */
   readonly confusion?: readonly (readonly number[])[];
   /** How well each class is told. */
   readonly classes?: readonly ReportClass[];

@@ -95,10 +95,13 @@ export async function readReportData(path: string): Promise<ReportData> {
   const file = join(path, reportFiles.data), action = `read the run ${path}`;
   const isThere = await fileSize(action, file) !== undefined;
   const stored = isThere ? parseReportData(await readText(action, file), file) : {};
+  // Scores are those of the metrics, where there are any: the run may have been given more epochs.
+  const { best: _, test: __, ...rest } = stored.run ?? {};
+  const told = epochs.length > 0 ? rest : stored.run;
   const learningRate = stored.learningRate ?? rateOf(settings);
   return {
     ...stored,
-    run: { ...stored.run, ...run },
+    run: { ...told, ...run },
     ...(epochs.length > 0 ? { epochs: withWaiting(epochs, stored.epochs) } : {}),
     ...(learningRate.length > 0 ? { learningRate } : {}),
     settings: { ...stored.settings, ...settings },
@@ -190,6 +193,12 @@ function bestOf(epochs: readonly ReportEpoch[]): ReportRun["best"] {
   return best;
 }
 
+/** The test of the weights that are kept; one before the last epoch was of others. */
+function testIn(rows: readonly Fields[]): Fields | undefined {
+  const last = rows.findLastIndex(({ kind }) => kind === "epoch");
+  return rows.slice(last + 1).findLast(({ kind }) => kind === "test");
+}
+
 function recordOf(path: string, config: Fields, rows: readonly Fields[]): RunRecord {
   const { recipe, classes, ...rest } = config, epochs = epochsIn(rows);
   const { started, resumed, model, dataset, device, version, parameters, ...more } = rest;
@@ -205,8 +214,7 @@ function recordOf(path: string, config: Fields, rows: readonly Fields[]): RunRec
     classes: Array.isArray(classes) ? classes.length : undefined,
     epochs: numberOf(fields.epochs),
     best: bestOf(epochs),
-    // Of several the last: a run that was given more epochs is tested anew.
-    test: scoresOf(rows.findLast((row) => row.kind === "test")),
+    test: scoresOf(testIn(rows)),
   });
   const settings = { ...fields, ...more } as { readonly [key: string]: Json };
   const common = { path, started: run.started ?? "", run, epochs, settings };

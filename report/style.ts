@@ -55,7 +55,7 @@ nav a { display: inline-block; padding: .35rem 0; }
 .charts { display: grid; gap: 1.5rem 2rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21.25rem), 1fr)); }
 .charts.two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 21.25rem), 30rem)); }
-.chart svg[role] { display: block; width: 100%; height: auto; }
+.chart svg[role] { display: block; width: 100%; height: auto; overflow: visible; }
 .chart text { font-size: 16px; fill: var(--quiet); }
 .legend { display: flex; flex-wrap: wrap; gap: 0 1.25rem; list-style: none; }
 .legend li { white-space: nowrap; }

@@ -23,6 +23,17 @@ Deno.test("read run: epochs, the best of them, the last test; numbers that are n
   assert.deepEqual(settings.preparation, { height: 32, mean: [0.5, 0.5, 0.5] });
 });
 
+Deno.test("read run: a test before the last epoch is that of other weights", async () => {
+  await using root = await temporaryFolder();
+  const behind = '{"kind":"epoch","epoch":2,"loss":1,"top1":0.9}\n';
+  const path = await makeRun(root.path, "a", { started, accuracies: [0.6], test: 0.7, behind });
+  assert.equal((await readRun(path)).run.test, undefined);
+  const stored = { run: { test: { accuracy: 0.7 }, seconds: 3 } };
+  await Deno.writeTextFile(join(path, "report_data.json"), JSON.stringify(stored));
+  const { run } = await readReportData(path);
+  assert.deepEqual([run?.test, run?.seconds], [undefined, 3]);
+});
+
 Deno.test("read run: a folder that holds none is refused, one of an old version is not", async () => {
   await using root = await temporaryFolder();
   await assert.rejects(readRun(root.path), (error) => {
