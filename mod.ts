@@ -58,3 +58,4 @@ export { chooseDevice, type Chosen, type DeviceChoice, openDevice } from "./open
 export * from "./models/mod.ts";
 export * from "./data/mod.ts";
 export * from "./train/mod.ts";
+export * from "./report/mod.ts";

@@ -7,6 +7,8 @@ import { helpPage, wrap } from "../../cli/help.ts";
 import * as predict from "../../cli/predict_main.ts";
 import { fromFileUrl } from "../../cli/std.ts";
 import { palette } from "../../cli/terminal.ts";
+import * as report from "../../cli/report_main.ts";
+import * as runs from "../../cli/runs_main.ts";
 import * as train from "../../cli/train_main.ts";
 import fc from "npm:fast-check@4";
 import { command } from "./fixtures/demo_main.ts";
@@ -70,7 +72,7 @@ const taskOf = (name: string): CommandLines => {
   return new CommandLines({ url: entry.href, args }, "/usr/bin/deno");
 };
 
-for (const { command } of [train, predict, evaluate, listing, inspect]) {
+for (const { command } of [train, predict, evaluate, listing, inspect, runs, report]) {
   Deno.test(`help: the page of ${command.name} keeps to every width`, () => {
     for (const columns of [40, 60, 80, 200]) {
       const page = helpPage(command, taskOf(command.name), palette(false), columns);

@@ -132,7 +132,7 @@ Deno.test(
 
 for (const [kind, start] of Object.entries({ tasks: task, "entry files": file })) {
   Deno.test(`printed commands: hints and examples of ${kind}`, options, async () => {
-    for (const name of ["train", "predict", "evaluate", "models", "inspect"]) {
+    for (const name of ["train", "predict", "evaluate", "models", "inspect", "runs", "report"]) {
       const wrong = await run(`${start(name)} --wrong`);
       assert.equal(wrong.code, 2);
       const { out } = await paste(printed(wrong.err, "hint: ", " lists every option"));

@@ -94,7 +94,14 @@ export async function copyProject(to: string): Promise<void> {
 }
 
 /** The commands, with their entry files. */
-export type CommandName = "train" | "predict" | "evaluate" | "models" | "inspect";
+export type CommandName =
+  | "train"
+  | "predict"
+  | "evaluate"
+  | "models"
+  | "inspect"
+  | "runs"
+  | "report";
 
 /** Words that start a command as its task does: reading, and writing below `writable` alone. */
 export function commandWords(

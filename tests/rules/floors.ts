@@ -12,6 +12,7 @@ const below: { readonly [floor: string]: readonly string[] } = {
   models: ["core", "ops"],
   data: ["core", "wasm"],
   train: ["core", "ops", "models", "data"],
+  report: ["core", "data", "train"],
   vision: ["core", "ops", "wasm"],
 };
 
