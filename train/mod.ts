@@ -30,6 +30,16 @@ export {
   type PictureTraining,
   pictureTraining,
 } from "./classification.ts";
+export type { Calibration, CalibrationBin } from "./calibration.ts";
+export {
+  type ClassReport,
+  type ClassScores,
+  ClassTally,
+  type ClassTallyOptions,
+  type MeanScores,
+  type Mistake,
+  type ScoreKind,
+} from "./class_report.ts";
 export { chooseMicroBatch } from "./micro_batch.ts";
 export {
   compileStep,
