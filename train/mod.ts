@@ -64,6 +64,14 @@ export {
   type LinearHead,
   type LinearHeadOptions,
 } from "./linear_head.ts";
+export { type Explanation, GradCam } from "./grad_cam.ts";
+export {
+  type HeatMap,
+  overlayHeat,
+  type OverlayOptions,
+  resizeHeat,
+  turbo,
+} from "./heat_overlay.ts";
 export { type Guess, Predictor } from "./predictor.ts";
 export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export type { EpochEvent, FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";
