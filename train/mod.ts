@@ -40,6 +40,7 @@ export {
   type Mistake,
   type ScoreKind,
 } from "./class_report.ts";
+export { type ClassEvaluationOptions, evaluateClasses } from "./class_evaluation.ts";
 export { chooseMicroBatch } from "./micro_batch.ts";
 export {
   compileStep,
@@ -72,7 +73,7 @@ export {
   resizeHeat,
   turbo,
 } from "./heat_overlay.ts";
-export { type Guess, Predictor } from "./predictor.ts";
+export { type Guess, Predictor, type PredictorOptions } from "./predictor.ts";
 export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export type { EpochEvent, FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";
 export { DivergedError, Trainer, type TrainerOptions } from "./trainer.ts";
