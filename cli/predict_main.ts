@@ -1,6 +1,6 @@
 /** Predict: which class each picture shows. */
 import { UsageError } from "../core/errors.ts";
-import { Loader, type Prepared } from "../data/loader.ts";
+import type { Prepared } from "../data/loader.ts";
 import { pictureCall } from "../data/preparation.ts";
 import { chooseDevice } from "../open_device.ts";
 import { Predictor } from "../train/predictor.ts";
@@ -8,6 +8,7 @@ import { defineCommand } from "./command.ts";
 import { machineOptions, outputOptions } from "./common_options.ts";
 import { type ExitCode, exitCodes } from "./exit.ts";
 import { Explanations } from "./explanations.ts";
+import { loaderFor, manyPictures } from "./loader_threads.ts";
 import { findModel, modelOptions, modelPermissions } from "./model_options.ts";
 import { namedPictures } from "./named_pictures.ts";
 import { flag, group, integer, path, rest } from "./options.ts";
@@ -20,8 +21,6 @@ const pictures = ["examples/pictures/cat.jpg", "examples/pictures/bag.png"];
 
 /** The most pictures a pass of the net. */
 const batchSize = 32;
-/** So many pictures are worth threads of their own, and progress. */
-const manyPictures = 32;
 
 /** The command. */
 export const command = defineCommand({
@@ -124,11 +123,7 @@ export const command = defineCommand({
 /** Reads and prepares batches of pictures; the next one while the last is predicted. */
 async function* preparedBatches(paths: readonly string[], { usage, batchSize }: Predictor) {
   const call = pictureCall(usage.preparation);
-  // A thread could not ask for a permission.
-  const isAllowed = Deno.permissions.querySync({ name: "read" }).state === "granted";
-  const isMany = isAllowed && paths.length >= manyPictures;
-  const workers = isMany ? Math.min(4, navigator.hardwareConcurrency) : 0;
-  using loader = new Loader({ workers });
+  using loader = loaderFor(paths.length);
   const ask = (from: number): Promise<Prepared[]> => {
     const result = loader.prepare(
       paths.slice(from, from + batchSize).map((path) => ({ path, call })),
@@ -140,9 +135,8 @@ async function* preparedBatches(paths: readonly string[], { usage, batchSize }: 
   let next = ask(0);
   for (let from = 0; from < paths.length; from += batchSize) {
     const prepared = await next, files = paths.slice(from, from + batchSize);
-    if (workers > 0) next = ask(from + batchSize);
+    next = ask(from + batchSize);
     yield { files, prepared };
-    if (workers === 0) next = ask(from + batchSize);
   }
 }
 
