@@ -6,7 +6,8 @@ import { openFashionMini } from "../../data/fashion_mini.ts";
 import { decodeImage } from "../../data/image.ts";
 import { namesIn, temporaryFolder } from "../data/support.ts";
 import { pngOf } from "./images.ts";
-import { command, root, type StartOptions } from "./processes.ts";
+import { quote } from "../../cli/shell.ts";
+import { command, commandWords, root, type StartOptions } from "./processes.ts";
 
 const { test } = await openFashionMini();
 const ours = ["--weights", "tutorial-cnn"];
@@ -113,4 +114,35 @@ Deno.test("predict --explain: a file for one picture, a folder for several, none
   const forbidden = await predict(["--explain", one, cat]);
   assert.equal(forbidden.code, 2);
   assert.match(forbidden.err, /^hint: run .*--allow-write=\S+ /m);
+});
+
+/** What a person's terminal is sent; empty where there is no util-linux's `script`. */
+async function onTerminal(words: readonly string[], noColor: string): Promise<string> {
+  if (Deno.build.os !== "linux") return "";
+  const line = [Deno.execPath(), ...commandWords("predict", [...ours, ...words])].map(quote);
+  try {
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qec", `stty cols 80 rows 30; ${line.join(" ")}`, "/dev/null"],
+      cwd: root,
+      env: { NO_COLOR: noColor },
+      signal: AbortSignal.timeout(30_000),
+    }).output();
+    return new TextDecoder().decode(stdout);
+  } catch {
+    return "";
+  }
+}
+
+Deno.test("predict: a terminal with colours shows the picture, nothing else does", async () => {
+  const cat = "examples/pictures/cat.jpg", drawn = await onTerminal([cat], "");
+  if (drawn === "") return console.log("skipped: there is no `script` for a pseudo-terminal");
+  const lines = drawn.split("\n").filter((line) => line.includes("▀"));
+  assert.equal(lines.length, 16, drawn);
+  assert(lines.every((line) => line.split("▀").length === 33), "32 pixels a line");
+  for (
+    const words of [["--no-picture", cat], ["--json", cat], ["--csv", cat], [cat, cat, cat, cat]]
+  ) {
+    assert(!(await onTerminal(words, "")).includes("▀"), `${words}`);
+  }
+  assert(!(await onTerminal([cat], "1")).includes("▀"), "NO_COLOR");
 });
