@@ -22,6 +22,8 @@ export interface Palette {
 export interface Terminal {
   /** Whether a person may be watching: bars are drawn and lines rewritten only there. */
   readonly isTerminal: boolean;
+  /** Whether {@link paint} has colours. */
+  readonly isColoured: boolean;
   /** Colours, plain where the stream is no terminal or NO_COLOR is set. */
   readonly paint: Palette;
   /** Columns; 80 where they cannot be asked for. */
@@ -70,6 +72,7 @@ export function terminalOver(
   const { isTerminal = false, isColoured = false, width = () => 80 } = traits;
   return {
     isTerminal,
+    isColoured,
     paint: palette(isColoured),
     width,
     write,

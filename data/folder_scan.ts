@@ -38,6 +38,22 @@ export interface ScanOptions {
 
 /** First bytes that only pictures have; a BMP's two letters are too little to go by. */
 const marks = /^(\x89PNG|\xff\xd8\xff|GIF8|RIFF[^]{4}WEBP)/;
+
+/** Whether a file begins as only pictures do; one that cannot be read does not. */
+export async function marksPicture(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path);
+    return marks.test(await headOf(file));
+  } catch {
+    return false;
+  }
+}
+
+async function headOf(file: Deno.FsFile): Promise<string> {
+  const head = new Uint8Array(16), length = await file.read(head) ?? 0;
+  return String.fromCharCode(...head.subarray(0, length));
+}
+
 /** A file that is larger is refused: it would have to be held in memory. */
 const maxBytes = 2 ** 29;
 /** Files that are read at once. */
@@ -94,8 +110,7 @@ async function scanFile(
   });
   try {
     using file = await Deno.open(found.path);
-    const head = new Uint8Array(16), length = await file.read(head) ?? 0;
-    const start = String.fromCharCode(...head.subarray(0, length));
+    const start = await headOf(file);
     isMeant ||= marks.test(start);
     if (!isMeant && !start.startsWith("BM")) return refuse("no picture");
     const { size } = await file.stat();

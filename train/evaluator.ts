@@ -1,6 +1,7 @@
 /** The metrics of a task over a source, as one replayed plan. */
 import type { BuildProgress, Device, Plan } from "../core/device.ts";
 import { UsageError } from "../core/errors.ts";
+import type { Tensor } from "../core/graph.ts";
 import { type Batch, batches, type Source } from "../data/source.ts";
 import type { Net } from "../models/model.ts";
 import type { Weights } from "../models/weights.ts";
@@ -55,6 +56,23 @@ const batchBytes = 20e6;
 const standardBatch = 250;
 
 /**
+ * Examples at once in a forward pass: as many as wanted, fewer on a CPU where a batch of a deep net
+ * would take long.
+ *
+ * @param outputs of the pass, traced for one example
+ */
+export function boundedBatch(
+  device: Device,
+  outputs: readonly Tensor[],
+  wanted: number,
+): number {
+  // A GPU should compute while the event loop turns, and wants large batches; software ones block.
+  const limit = device.kind === "wasm" ? batchBytes : Infinity;
+  const one = device.estimateBytes({ outputs });
+  return Math.min(wanted, Math.max(1, Math.floor(limit / one)));
+}
+
+/**
  * Traces and compiles the metrics of a task. The weights must outlive it.
  *
  * @param task traced with `pass.train` false
@@ -67,10 +85,7 @@ export async function compileEvaluation(
   task: Task,
   { batchSize = standardBatch, onProgress }: EvaluationOptions = {},
 ): Promise<Evaluator> {
-  const one = device.estimateBytes({ outputs: measure(task, 1).layout.tensors });
-  // A GPU should compute while the event loop turns, and wants large batches; software ones block.
-  const limit = device.kind === "wasm" ? batchBytes : Infinity;
-  const atOnce = Math.min(batchSize, Math.max(1, Math.floor(limit / one)));
+  const atOnce = boundedBatch(device, measure(task, 1).layout.tensors, batchSize);
   const compile = (measured: Measured): Promise<BatchMetrics> =>
     BatchMetrics.compile(device, weights, measured, onProgress);
   return new Evaluator(await compile(measure(task, atOnce)), weights, task, compile);

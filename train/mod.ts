@@ -30,6 +30,17 @@ export {
   type PictureTraining,
   pictureTraining,
 } from "./classification.ts";
+export type { Calibration, CalibrationBin } from "./calibration.ts";
+export {
+  type ClassReport,
+  type ClassScores,
+  ClassTally,
+  type ClassTallyOptions,
+  type MeanScores,
+  type Mistake,
+  type ScoreKind,
+} from "./class_report.ts";
+export { type ClassEvaluationOptions, evaluateClasses } from "./class_evaluation.ts";
 export { chooseMicroBatch } from "./micro_batch.ts";
 export {
   compileStep,
@@ -65,6 +76,15 @@ export {
   type FineTuneStage,
 } from "./fine_tune.ts";
 export { type Guess, Predictor } from "./predictor.ts";
+export { type Explanation, GradCam } from "./grad_cam.ts";
+export {
+  type HeatMap,
+  overlayHeat,
+  type OverlayOptions,
+  resizeHeat,
+  turbo,
+} from "./heat_overlay.ts";
+export { type Guess, Predictor, type PredictorOptions } from "./predictor.ts";
 export { type Recipe, recipes, type TrainingRecipe } from "./recipes.ts";
 export type { EpochEvent, FitEvent, LogEvent, Position, StepEvent } from "./fit_events.ts";
 export { DivergedError, Trainer, type TrainerOptions } from "./trainer.ts";

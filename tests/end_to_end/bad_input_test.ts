@@ -92,6 +92,7 @@ async function makeFiles(): Promise<void> {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     await Deno.writeFile(at(name), bytes);
   }
+  await Deno.mkdir(at("no pictures"));
 }
 await makeFiles();
 
@@ -152,7 +153,7 @@ const cases: readonly Case[] = [
   predict("empty.png", /empty|0 bytes/),
   predict("huge.png", /60,?000\s?[×x]\s?60,?000/),
   predict("missing.png", /no such file|does not exist/),
-  { ...predict("", /folder/), name: "a folder in place of a picture" },
+  { ...predict("no pictures", "the folder has no picture"), name: "a folder of none" },
   load("shape.safetensors", failed, "fc3.bias", "[2,5]", "[10]"),
   load("garbage.safetensors", failed, /header/),
   load("cut.safetensors", failed, /bytes/),

@@ -70,7 +70,7 @@ Deno.test("evaluate: finds in the weights what training measured", async () => {
   const { code, out, err } = await command("evaluate", ["--weights", best, "--json"]);
   assert.equal(code, 0, err);
   const found = lastObject(out);
-  assert.deepEqual(Object.keys(found), ["top1", "top5", "loss", "images_per_second"]);
+  assert.deepEqual(Object.keys(found).slice(0, 4), ["top1", "top5", "loss", "images_per_second"]);
   assert.equal(found.top1, summary.test_accuracy);
   assert(Number(found.top5) >= Number(found.top1) && Number(found.loss) > 0);
 });

@@ -6,14 +6,13 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { grad } from "../../core/grad.ts";
-import type { Device, Elements } from "../../core/device.ts";
+import type { Elements } from "../../core/device.ts";
 import { Tensor } from "../../core/graph.ts";
-import { sizeOf } from "../../core/shape.ts";
 import { input, tensor } from "../../core/structure.ts";
 import { encodeCheckpoint } from "../../models/checkpoint.ts";
 import { readStateDict } from "../../models/checkpoint/state_dict.ts";
 import { BatchNorm2d, Dropout } from "../../models/layers.ts";
-import { diskShape, toDisk } from "../../models/layout.ts";
+import { toDisk } from "../../models/layout.ts";
 import { type ModelName, models } from "../../models/models.ts";
 import { asParameter } from "../../models/parameter.ts";
 import { Pass } from "../../models/pass.ts";
@@ -22,6 +21,7 @@ import { openDevice } from "../../open_device.ts";
 import { mul } from "../../ops/pointwise.ts";
 import { sum } from "../../ops/reduce.ts";
 import { temporaryFolder } from "../data/support.ts";
+import { drawnWeights, signed } from "./drawn_weights.ts";
 
 /** What `make.py` noted, in float64. */
 interface Expected {
@@ -47,51 +47,6 @@ const isSlow = Deno.args.includes("--slow");
 
 /** A class of layers. */
 type Kind = typeof Dropout | typeof BatchNorm2d;
-
-/** Numbers from −1 to below 1, as `make.py` draws them. */
-function signed(name: string, count: number): Float32Array<ArrayBuffer> {
-  const seed = crc32(new TextEncoder().encode(name));
-  return Float32Array.from({ length: count }, (_, k) => {
-    let x = (k + seed) >>> 0;
-    for (const factor of [0x7feb352d, 0x846ca68b]) {
-      x = Math.imul(x ^ (x >>> 16), factor);
-      x ^= x >>> 15;
-    }
-    return 2 * ((x >>> 8) / 2 ** 24) - 1;
-  });
-}
-
-function crc32(bytes: Uint8Array): number {
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
-
-/** The elements of a parameter on disk, as `make.py` draws them. */
-function drawn(path: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
-  const u = signed(path, sizeOf(shape));
-  if (shape.length > 1) {
-    const scale = Math.fround(Math.sqrt(6 / sizeOf(shape.slice(1))));
-    return u.map((v) => v * scale);
-  }
-  const isScale = path.endsWith("running_var") || path.endsWith("weight");
-  return u.map((v) => isScale ? 1 + v / 2 : v / 8);
-}
-
-/** A net with drawn weights. */
-function drawnWeights(device: Device, name: ModelName): Weights {
-  const weights = new Weights(device, models[name].create({ classes }));
-  const tensors = [...weights.parameters].map(([path, t]) => {
-    const shape = diskShape(t.shape, asParameter(t)!.layout);
-    const bytes = new Uint8Array(drawn(path, shape).buffer);
-    return [path, { dtype: "F32", shape, bytes }] as const;
-  });
-  weights.load({ tensors: new Map(tensors) });
-  return weights;
-}
 
 /** The layers of some kinds in a model, to be frozen: `make.py` switches them off. */
 function layersOf(part: object, kinds: readonly Kind[], found = new Set<object>()): Set<object> {
@@ -157,7 +112,7 @@ for (const name of nets) {
     ...{ sanitizeOps: false, sanitizeResources: false },
     async fn() {
       using device = await openDevice("wasm");
-      using weights = drawnWeights(device, name);
+      using weights = drawnWeights(device, name, classes);
       const wanted = expected[name];
       const evaluated = await logitsOf(weights, new Pass({ train: false }), wanted.pictures);
       const errors = {
@@ -194,7 +149,7 @@ for (const name of nets) {
     async fn() {
       await using folder = await temporaryFolder();
       using device = await openDevice("wasm");
-      using weights = drawnWeights(device, name);
+      using weights = drawnWeights(device, name, classes);
       const saved = new Map(await weights.save());
       await run(script, folder.path, name);
       for (const [ending, format] of endings) {

@@ -1,9 +1,11 @@
 /** Predictions with weights on a device, and with those of a file: the same, and refused alike. */
 import assert from "node:assert/strict";
+import { Random } from "../../core/rng.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../models/checkpoint.ts";
 import { TutorialCnn } from "../../models/tutorial_cnn.ts";
 import { initialWeights } from "../../models/weights.ts";
 import { Predictor } from "../../train/predictor.ts";
+import { assertClose } from "../assert.ts";
 import { squares } from "../end_to_end/classifiers.ts";
 import { openTestDevices } from "../laws/devices.ts";
 
@@ -46,4 +48,30 @@ Deno.test("predictor: names and numbers that do not fit are refused", async () =
     await assert.rejects(predictor.predict(grey, { top }), /the .* likeliest classes, 1 or more/);
   }
   assert.equal((await predictor.predict(grey, { top: 9 })).length, 3);
+});
+
+devices.test("predictor: batches say what single pictures say", async (device) => {
+  using weights = initialWeights(device, new TutorialCnn({ classes: 3 }), 1);
+  using single = await Predictor.of(weights, usage);
+  using batched = await Predictor.of(weights, usage, { batchSize: 4 });
+  const area = 32 * 32, random = new Random(3, "pictures");
+  const pixels = Uint32Array.from({ length: 7 * area }, () => random.word());
+  for (const n of [1, 4, 7]) {
+    const some = pixels.slice(0, n * area), all = await batched.predictPrepared(some, { top: 2 });
+    assert.deepEqual(all.map((guesses) => guesses.length), new Array(n).fill(2));
+    const logits = await batched.logits(some), one = await single.logits(some);
+    assertClose(logits, one, { atol: 1e-5 });
+    for (const [k, [{ label }]] of all.entries()) {
+      const row = [...logits.slice(3 * k, 3 * k + 3)];
+      assert.equal(label, usage.classes[row.indexOf(Math.max(...row))]);
+    }
+  }
+  assert.deepEqual(await batched.predictPrepared(new Uint32Array(0)), []);
+  await assert.rejects(batched.logits(pixels.slice(1)), {
+    name: "ShapeError",
+    message:
+      "Cannot predict: 7167 pixels are no whole number of pictures, a multiple of 32×32 is " +
+      "wanted",
+  });
+  await assert.rejects(Predictor.of(weights, usage, { batchSize: 0 }), { name: "UsageError" });
 });
