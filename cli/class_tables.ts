@@ -51,7 +51,7 @@ function scoreTable(report: ClassReport): string[] {
     ...tableOf(["class", "precision", "recall", "F1", "pictures"], rows, "lrrrr"),
     ...(left > 0 ? [`the ${tableRows} classes of lowest F1, of ${formatCount(all.length)}`] : []),
     ...(untouched > 0
-      ? [`${formatCount(untouched)} classes have no picture and were never predicted`]
+      ? [`classes without a picture that were never predicted: ${formatCount(untouched)}`]
       : []),
   ];
 }

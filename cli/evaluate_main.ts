@@ -71,6 +71,7 @@ export const command = defineCommand({
     const source = measured.pictures.source(preparation), total = source.size;
     using predictor = await Predictor.create(device, checkpoint, {
       batchSize: Math.min(options.batchSize, total),
+      onProgress: () => signal.throwIfAborted(),
     });
     const start = performance.now();
     const report = await evaluateClasses(predictor, source, {

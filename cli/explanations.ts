@@ -54,20 +54,18 @@ export class Explanations implements Disposable {
   }
 
   /**
-   * Explains why a picture is what it was predicted to be.
+   * Explains the likeliest class of a picture.
    *
    * @param path of the picture; the file is called after it
-   * @param label the class to explain, by its name
    * @returns the file, and what was drawn
    */
   async write(
     path: string,
     pixels: Uint32Array<ArrayBuffer>,
-    label: string,
   ): Promise<{ readonly file: string; readonly image: Image }> {
-    const { classes, preparation } = this.predictor.usage, file = this.#fileFor(path);
-    const heat = await this.cam.explain(pixels, classes.indexOf(label));
-    const seen = imageOf(pixels, preparation);
+    const file = this.#fileFor(path), seen = imageOf(pixels, this.predictor.usage.preparation);
+    // Not by the name of the class: ImageNet has two cranes.
+    const heat = await this.cam.explain(pixels);
     const scale = Math.ceil(leastSide / Math.max(seen.width, seen.height));
     const image = overlayHeat(seen, heat, { scale });
     await writeWhole(`explain ${path}`, file, encodePng(image));

@@ -106,7 +106,7 @@ export const command = defineCommand({
           continue;
         }
         const { pixels } = one, found = guesses.shift()!;
-        const drawn = await explanations?.write(file, pixels, found[0].label);
+        const drawn = await explanations?.write(file, pixels);
         const seen = { pixels, size: checkpoint.preparation, drawn };
         progress.above(() => output.show(file, found, seen));
       }

@@ -1,5 +1,5 @@
 /** A trained net on pictures: files of any size → probabilities by class. */
-import type { Device, Plan } from "../core/device.ts";
+import type { BuildProgress, Device, Plan } from "../core/device.ts";
 import { ShapeError, UsageError } from "../core/errors.ts";
 import type { Tensor } from "../core/graph.ts";
 import type { Image } from "../data/image.ts";
@@ -27,6 +27,8 @@ export interface PredictorOptions {
    * second on a CPU.
    */
   readonly batchSize?: number;
+  /** Told before each kernel is made. */
+  readonly onProgress?: BuildProgress;
 }
 
 /** Inputs and outputs of a pass. */
@@ -110,7 +112,7 @@ export class Predictor implements Disposable {
   static async #compiled(
     weights: Weights,
     usage: ModelUsage,
-    { batchSize = 1, name }: PredictorOptions & { readonly name: string },
+    { batchSize = 1, onProgress, name }: PredictorOptions & { readonly name: string },
     made: DisposableStack,
   ): Promise<Predictor> {
     const { model, stores, trainable: { device } } = weights;
@@ -122,7 +124,7 @@ export class Predictor implements Disposable {
       : boundedBatch(device, [trace(model, usage, 1).probabilities], batchSize);
     const traced = trace(model, usage, atOnce), { logits, probabilities } = traced;
     const program = { outputs: [logits, probabilities] };
-    const plan = made.use(await device.compile(program, { stores }));
+    const plan = made.use(await device.compile(program, { stores, onProgress }));
     return new Predictor(usage, weights, plan, traced, name, made.move());
   }
 
