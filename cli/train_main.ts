@@ -13,7 +13,9 @@ import { type ExitCode, exitCodes, ExitError } from "./exit.ts";
 import { formatCount } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
 import { bytes, flag, group, integer, path } from "./options.ts";
+import { modelPermissions } from "./model_options.ts";
 import { askToWrite } from "./permission.ts";
+import { folderOptions, trainFolder } from "./train_folder.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
 import { TrainingReport } from "./train_report.ts";
 import { dataOptions, dataPermissions, recipeOptions } from "./training_options.ts";
@@ -22,7 +24,7 @@ import { version } from "./identity.ts";
 /** The command. */
 export const command = defineCommand({
   name: "train",
-  summary: "Train a model and leave its weights in a run folder",
+  summary: "Train a model, or fine-tune one to your own pictures, and leave it in a run folder",
   examples: [
     { words: [], note: "the tutorial's CNN on built-in images, under a minute" },
     {
@@ -30,13 +32,18 @@ export const command = defineCommand({
       more: dataPermissions,
       note: "on CIFAR-10, as the tutorial does",
     },
+    {
+      words: ["--data", { path: "flowers" }],
+      note: "your own pictures, a folder a class: a pretrained net learns them in two minutes",
+    },
     { words: ["--epochs", "3", "--optimizer", "adam", "--lr", "0.001"], note: "another recipe" },
   ],
   permissions: ["--allow-read", "--allow-write=runs"],
-  optionalPermissions: dataPermissions,
+  optionalPermissions: [...dataPermissions, ...modelPermissions],
   positionals: {},
   options: {
     ...dataOptions,
+    ...folderOptions,
     ...recipeOptions,
     ...group("Run", {
       runs: path({
@@ -56,6 +63,7 @@ export const command = defineCommand({
     ...outputOptions,
   },
   run: async ({ options }, context): Promise<ExitCode | void> => {
+    if (options.data !== undefined) return await trainFolder(options.data, options, context);
     const plan = await planTraining(options, context);
     const root = options.runs ?? "runs";
     await askToWrite(plan.resume?.path ?? root);

@@ -11,7 +11,7 @@ import { parseReportData } from "./check.ts";
 import type { Json, ReportData, ReportEpoch, ReportRate, ReportRun, ReportScores } from "./data.ts";
 
 /** What a report leaves in a run folder. */
-export const reportFiles = { data: "report_data.json", page: "report.html" } as const;
+export const reportFiles = { data: runFiles.reportData, page: runFiles.report } as const;
 
 /** A run, as its configuration and its metrics tell it. */
 export interface RunRecord {

@@ -9,7 +9,7 @@ import type { Preparation } from "../models/preparation.ts";
 import type { SavedWeights, Weights } from "../models/weights.ts";
 import { FeatureExtractor, joinFeatures } from "./features.ts";
 import { fitHeads, type FittedHead, isBetter, linearHeadOf } from "./fine_tune_head.ts";
-import { lastStages, type StageResult, trainStage } from "./fine_tune_stage.ts";
+import { lastLayers, type StageResult, trainStage } from "./fine_tune_stage.ts";
 import type { FitEvent } from "./fit_events.ts";
 import {
   fitLinearHead,
@@ -89,7 +89,7 @@ export interface FineTuned extends HeadScore {
  *    linear classifier is fitted to them by L-BFGS, for several strengths of its L2 penalty; that
  *    with the most hits on the validation pictures counts.
  * 2. `last`: the last quarter of the layers learns by AdamW, with augmentation, label smoothing of
- *    0.1 and a cosine schedule; all else stays frozen.
+ *    0.1 and a cosine schedule; all else stays frozen, and so does batch normalisation.
  * 3. `all`: every layer learns, at a third of that rate.
  *
  * A later stage begins where the best one before it ended, if there is time for two epochs; it is
@@ -263,7 +263,7 @@ async function* laterStage(
   }
   const result = yield* trainStage(weights, {
     stage,
-    trains: stage === "all" ? () => true : lastStages(weights),
+    trains: lastLayers(weights, stage === "all" ? 1 : 0.25),
     train: train.source(preparation, { augmentation, seed }),
     validation: validation.source(preparation),
     ...{ preparation, epochs, seed, signal, batchSize: Math.min(batchSize, train.size) },

@@ -82,10 +82,22 @@ export async function* trainStage<S extends string>(
   return best!;
 }
 
-/** Which parameters belong to the last quarter of the layers that have some, the head with them. */
-export function lastStages({ parameters }: Weights<Classifier>): (path: string) => boolean {
-  const layers = [...new Set([...parameters.keys()].map(layerOf))];
-  const last = new Set(layers.slice(Math.floor(layers.length * 3 / 4)));
+/**
+ * Which parameters learn in a stage: those of the last layers, and never those of a layer that
+ * normalises by running statistics. It stays as it was, in training too: a few hundred pictures
+ * move its statistics too slowly for weights that change under them, and what is measured is then
+ * another net than what is trained.
+ *
+ * @param share of the layers that have parameters, from the last one on, the head with them
+ */
+export function lastLayers(
+  { parameters }: Weights<Classifier>,
+  share: number,
+): (path: string) => boolean {
+  const paths = [...parameters.keys()];
+  const normalising = new Set(paths.filter((p) => p.endsWith(".running_mean")).map(layerOf));
+  const layers = [...new Set(paths.map(layerOf))].filter((layer) => !normalising.has(layer));
+  const last = new Set(layers.slice(Math.floor(layers.length * (1 - share))));
   return (path) => last.has(layerOf(path));
 }
 

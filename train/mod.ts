@@ -75,7 +75,6 @@ export {
   type FineTuneOptions,
   type FineTuneStage,
 } from "./fine_tune.ts";
-export { type Guess, Predictor } from "./predictor.ts";
 export { type Explanation, GradCam } from "./grad_cam.ts";
 export {
   type HeatMap,

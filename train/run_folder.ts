@@ -1,6 +1,7 @@
 /**
  * The folder a run leaves behind: `config.json`, `metrics.jsonl`, `best.safetensors`,
- * `last.safetensors` and `state.safetensors`. Files are written whole or not at all, and the folder
+ * `last.safetensors` and `state.safetensors`; of a fine-tuning also `first_batch.png`,
+ * `report_data.json` and `report.html`, and no state. Files are written whole or not at all, and the folder
  * itself appears under its name only once there is something in it to resume.
  */
 import { join } from "node:path";
@@ -14,6 +15,9 @@ export const runFiles = {
   best: "best.safetensors",
   last: "last.safetensors",
   state: "state.safetensors",
+  firstBatch: "first_batch.png",
+  reportData: "report_data.json",
+  report: "report.html",
 } as const;
 
 /** End of a folder's name while the run in it is being begun. */

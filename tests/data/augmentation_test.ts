@@ -126,11 +126,11 @@ Deno.test("JPEG: a part decoded at a half or a quarter is the same part", () => 
     const wanted = colors(prepareImage(image, p, { steps }));
     const sum = found.reduce((sum, v, i) => sum + Math.abs(v - wanted[i]), 0);
     // A part that began half a pixel of the smaller picture beside it would be off by 2 and more;
-    // few pixels vary more, 1.35 was the most in thousands of parts.
-    ok(sum / found.length < 1.8, `${sum / found.length}`);
+    // 1.35 was the most in thousands of parts.
+    ok(sum / found.length < 1.6, `${sum / found.length}`);
     if (sum > 0) shrunk++;
   }));
-  ok(shrunk > 20, `${shrunk} of 100 were decoded smaller`);
+  ok(shrunk > 5, `${shrunk} of 100 were decoded smaller`);
 });
 
 Deno.test("mirroring first is what flips are, and steps of one picture leave the others alone", () => {
