@@ -70,7 +70,8 @@ export const command = defineCommand({
     loaded.load(content, {}, checkpoint.file);
     const bytes = await encoded(loaded, checkpoint, options);
     await writeWhole("export", file, bytes);
-    const shown = lines.path(file), size = bytes.length;
+    const shown = options.out === undefined ? lines.short(file) : lines.path(file);
+    const size = bytes.length;
     if (options.json) return out.line(jsonLine({ file, format, model: model.name, bytes: size }));
     err.line(err.paint.dim(printable(`${model.name}, ${origin}`)));
     out.line(printable(`${shown}  ${format}, ${formatBytes(size)}`));

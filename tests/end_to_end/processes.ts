@@ -94,7 +94,7 @@ export async function copyProject(to: string): Promise<void> {
 }
 
 /** The commands, with their entry files. */
-export type CommandName = "train" | "predict" | "evaluate" | "models" | "inspect";
+export type CommandName = "train" | "predict" | "evaluate" | "models" | "inspect" | "export";
 
 /** Words that start a command as its task does: reading, and writing below `writable` alone. */
 export function commandWords(
