@@ -1,8 +1,9 @@
 /** Nets with weights for the tests of ONNX files, and what they compute on pictures. */
 import type { Device } from "../../core/device.ts";
-import type { Tensor } from "../../core/graph.ts";
+import { apply, arg, type Primitive, primitives } from "../../core/expr.ts";
+import { applyOne, type MapOp, type Tensor } from "../../core/graph.ts";
 import { Random } from "../../core/rng.ts";
-import { sizeOf } from "../../core/shape.ts";
+import { f32, sizeOf } from "../../core/shape.ts";
 import { input, reshape } from "../../core/structure.ts";
 import * as layers from "../../models/layers.ts";
 import type { Layer } from "../../models/layers.ts";
@@ -142,5 +143,38 @@ export class EveryOperation implements Model {
     const soft = ops.add(ops.softmax(padded), ops.mul(ops.logSoftmax(padded), 0.1));
     const lines = ops.sum(soft, { axes: [3], keepDims: true });
     return ops.sub(ops.concat([soft, ops.sub(soft, lines)], 2), ops.adaptiveMaxPool2d(soft, 1));
+  }
+}
+
+/** Of integers, which no net has, and of gradients. */
+const elsewhere: readonly Primitive[] = [primitives.fromI32, primitives.fromU32, primitives.gate];
+const written = Object.values(primitives).filter((fn) => !elsewhere.includes(fn));
+
+/** A pointwise operation of a user's own, of numbers above 0. */
+function own(fn: Primitive): (x: Tensor) => Tensor {
+  const args = [arg(0), apply(primitives.add, arg(0), 0.25), apply(primitives.sub, arg(0), 0.5)];
+  const op: MapOp<void> = {
+    ...{ kind: "map", name: `own ${fn.name}`, infer: ([x]) => [f32(x.shape)] },
+    expr: () => apply(fn, ...args.slice(0, fn.arity)),
+  };
+  return (x) => applyOne(op, [x], undefined);
+}
+
+/** A net whose logits are the means of what each primitive of pointwise operations gives. */
+export class EveryPrimitive implements Model {
+  readonly name = "every-primitive";
+  readonly classes: number = written.length;
+  readonly channels = 3;
+  readonly inputSize = 8;
+
+  forward(x: Tensor): Tensor {
+    const sizes = ops.add(ops.mul(ops.abs(x), 0.6), 0.1);
+    return ops.concat(
+      written.map((fn) => {
+        const means = ops.mean(own(fn)(sizes), { axes: [1, 2, 3] });
+        return reshape(means, [x.shape[0], 1]);
+      }),
+      1,
+    );
   }
 }

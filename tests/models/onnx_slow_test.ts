@@ -19,7 +19,14 @@ import { openWasm } from "../../wasm/backend.ts";
 import { assertClose } from "../assert.ts";
 import { temporaryFolder } from "../data/support.ts";
 import { check, venvPython } from "../fixtures/onnx/venv.ts";
-import { drawnWeights, EveryOperation, logitsOf, tableNet, unitPictures } from "./onnx_nets.ts";
+import {
+  drawnWeights,
+  EveryOperation,
+  EveryPrimitive,
+  logitsOf,
+  tableNet,
+  unitPictures,
+} from "./onnx_nets.ts";
 
 const script = fileURLToPath(new URL("../fixtures/onnx/run.py", import.meta.url));
 
@@ -105,6 +112,11 @@ for (const name of Object.keys(models) as ModelName[]) {
 Deno.test("ONNX Runtime computes what a net of every operation does", options, async () => {
   using weights = drawnWeights(device, new EveryOperation());
   await checkModel(weights, { ...models["resnet18"].preparation, height: 12, width: 10 });
+});
+
+Deno.test("ONNX Runtime computes pointwise operations of one's own", options, async () => {
+  using weights = drawnWeights(device, new EveryPrimitive());
+  await checkModel(weights, { ...models["resnet18"].preparation, height: 8, width: 8 });
 });
 
 /** A hundred pictures of clothes, enlarged to what the net sees, as ONNX has them. */

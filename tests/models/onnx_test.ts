@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { deviceOn } from "../../core/device.ts";
 import { UsageError } from "../../core/errors.ts";
-import { applyOne, type MacroOp, type Tensor } from "../../core/graph.ts";
+import { ancestors, applyOne, type MacroOp, type Tensor } from "../../core/graph.ts";
 import { f32 } from "../../core/shape.ts";
-import { reshape, tensor } from "../../core/structure.ts";
+import { input, reshape, tensor } from "../../core/structure.ts";
 import { version } from "../../core/version.ts";
 import { fill } from "../../models/init.ts";
 import { BatchNorm2d, Conv2d } from "../../models/layers.ts";
 import type { Model } from "../../models/model.ts";
 import { exportOnnx, type ExportOnnxOptions } from "../../models/onnx.ts";
+import { operations } from "../../models/onnx/operations.ts";
 import { parameter } from "../../models/parameter.ts";
-import type { Pass } from "../../models/pass.ts";
+import { Pass } from "../../models/pass.ts";
 import { imagenetPreparation, type Preparation } from "../../models/preparation.ts";
 import { Weights } from "../../models/weights.ts";
 import { add, mean, mul } from "../../ops/mod.ts";
@@ -19,7 +20,14 @@ import { openWasm } from "../../wasm/backend.ts";
 import { assertClose } from "../assert.ts";
 import { type OnnxModel, readOnnx } from "../reference/onnx_file.ts";
 import { resultsOf } from "../reference/onnx_run.ts";
-import { drawnWeights, EveryOperation, logitsOf, tableNet, unitPictures } from "./onnx_nets.ts";
+import {
+  drawnWeights,
+  EveryOperation,
+  EveryPrimitive,
+  logitsOf,
+  tableNet,
+  unitPictures,
+} from "./onnx_nets.ts";
 
 const device = deviceOn(openWasm());
 globalThis.addEventListener("unload", () => device[Symbol.dispose]());
@@ -112,6 +120,20 @@ Deno.test(
     const kept = await checkEqual(weights, preparation, { keepBatchNorm: true });
     // One follows a pointwise operation, and one a product by weights that are no constant in order.
     assert.deepEqual([folded, kept].map((file) => countOf(file, "BatchNormalization")), [2, 5]);
+  },
+);
+
+Deno.test({ name: "ONNX: that net meets every row of the table", ...shared }, () => {
+  const net = new EveryOperation(), x = input([1, 12, 10, 3], "x");
+  const met = new Set(ancestors([net.forward(x, new Pass({ train: false }))]).map(({ op }) => op));
+  assert.deepEqual([...operations.keys()].filter((op) => !met.has(op)).map(({ name }) => name), []);
+});
+
+Deno.test(
+  { name: "ONNX: pointwise operations of one's own compute the same", ...shared },
+  async () => {
+    using weights = drawnWeights(device, new EveryPrimitive());
+    await checkEqual(weights, { ...imagenetPreparation, height: 8, width: 8 });
   },
 );
 
