@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { fileError, writeWhole } from "../data/files.ts";
 import { encodeCheckpoint, type ModelUsage } from "../models/checkpoint.ts";
+import { isModelName } from "../models/models.ts";
 import { exportOnnx } from "../models/onnx.ts";
 import { Weights } from "../models/weights.ts";
 import { openDevice } from "../open_device.ts";
@@ -18,7 +19,7 @@ import { jsonLine, printable } from "./printable.ts";
 const exportOptions = group("Export", {
   format: choice(["safetensors", "onnx"], {
     help: "safetensors, for PyTorch and Fovea, or onnx, which runs by itself in other runtimes",
-    default: "onnx",
+    unset: "by the ending of --out, else onnx",
   }),
   out: path({
     help: "file to write; one that is there is replaced",
@@ -36,6 +37,8 @@ const exportOptions = group("Export", {
 
 type Options = Values<typeof exportOptions>;
 
+type Format = NonNullable<Options["format"]>;
+
 /** The command. */
 export const command = defineCommand({
   name: "export",
@@ -47,8 +50,8 @@ export const command = defineCommand({
     },
     {
       words: [
-        ...[{ path: "resnet20.th" }, "--model", "resnet20", "--format", "safetensors"],
-        ...["--half", "-o", { path: "resnet20.safetensors" }],
+        ...[{ path: "resnet20.th" }, "--model", "resnet20", "--half"],
+        ...["-o", { path: "resnet20.safetensors" }],
       ],
       note: "a file of PyTorch's as safetensors",
     },
@@ -60,7 +63,7 @@ export const command = defineCommand({
   run: async ({ options, positionals }, { out, err, lines }): Promise<void> => {
     const weights = await weightsFile(positionals.file, options.weights, lines);
     const { checkpoint, origin } = await findModel({ ...options, weights }, { lines, err });
-    const { model, content } = checkpoint, { format } = options;
+    const { model, content } = checkpoint, format = options.format ?? formatOf(options.out);
     const file = options.out ?? join(lines.folder, `${model.name}.${format}`);
     refuseOverwriting(file, weights, lines);
     await askToWrite(dirname(resolve(file)));
@@ -68,7 +71,7 @@ export const command = defineCommand({
     using device = await openDevice("wasm");
     using loaded = new Weights(device, model);
     loaded.load(content, {}, checkpoint.file);
-    const bytes = await encoded(loaded, checkpoint, options);
+    const bytes = await encoded(loaded, checkpoint, { ...options, format });
     await writeWhole("export", file, bytes);
     const shown = options.out === undefined ? lines.short(file) : lines.path(file);
     const size = bytes.length;
@@ -78,6 +81,11 @@ export const command = defineCommand({
     if (format === "onnx") out.line(usageOf(checkpoint, options));
   },
 });
+
+/** What a file is by its name; a model file of ours ends in its format's name. */
+function formatOf(out = ""): Format {
+  return out.endsWith(".safetensors") ? "safetensors" : "onnx";
+}
 
 /** The file that is meant: a positional argument or an option, and of a run its best weights. */
 async function weightsFile(
@@ -92,14 +100,15 @@ async function weightsFile(
     );
   }
   const file = given ?? option;
-  return file !== undefined && await isFolder(file) ? join(file, runFiles.best) : file;
+  if (file === undefined || isModelName(file) || !await isFolder(file)) return file;
+  return join(file, runFiles.best);
 }
 
 async function isFolder(file: string): Promise<boolean> {
   try {
     return (await Deno.stat(file)).isDirectory;
   } catch (error) {
-    // The name of a net with weights is no file: whatever is missing is told when it is read.
+    // What is missing is told when it is read.
     if (error instanceof Deno.errors.NotFound) return false;
     throw fileError("export", file, "read", error);
   }
@@ -120,7 +129,7 @@ function refuseOverwriting(
 function encoded(
   weights: Weights,
   { classes, preparation }: ModelUsage,
-  { format, half, pixels, keepBatchNorm }: Options,
+  { format, half, pixels, keepBatchNorm }: Options & { readonly format: Format },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const dtype = half ? "F16" : "F32", usage = { classes, preparation };
   return format === "onnx"

@@ -13,7 +13,7 @@ import { encodeOnnx } from "./file.ts";
 import { type OnnxConstant, type OnnxInput, onnxNode, type OnnxValue } from "./graph.ts";
 import { operations } from "./operations.ts";
 import { biased, normalized } from "./product.ts";
-import { traceSizes, unfit } from "./sizes.ts";
+import { sameSize, traceSizes, unfit } from "./sizes.ts";
 import { Translation } from "./translation.ts";
 
 /**
@@ -132,8 +132,10 @@ function translated(
       to.place(y, row.write(node, to));
     }
   }
-  if (pass.output.shape.length !== 2) {
-    throw unfit(model.name, `its result is ${pass.output}, logits [n,classes] are wanted`);
+  const [n, count, ...more] = pass.sizesOf(pass.output);
+  if (!sameSize(n, { perPicture: 1 }) || count !== model.classes || more.length > 0) {
+    const wanted = `logits [n,${model.classes}] are wanted`;
+    throw unfit(model.name, `its result is ${pass.output} for 2 pictures, ${wanted}`);
   }
   return to.plain(pass.output);
 }

@@ -2,7 +2,7 @@
 import { apply, constant, type Expr, type Primitive, primitives as p } from "../../core/expr.ts";
 import type { MapOp, Node, Tensor } from "../../core/graph.ts";
 import { literalValue } from "../../core/structure.ts";
-import { onnxIntegers, onnxNode, onnxScalar, type OnnxValue } from "./graph.ts";
+import { onnxIntegers, onnxNode, type OnnxValue } from "./graph.ts";
 import { sameSize, type Size, unfit } from "./sizes.ts";
 import { channelsSecond, type Layout, type Placed, type Translation } from "./translation.ts";
 
@@ -28,7 +28,11 @@ const floats = 1, truths = 9;
 class Writer {
   readonly #known = new Map<Expr, OnnxValue>();
 
-  constructor(readonly args: readonly OnnxValue[], readonly node: Node, readonly model: string) {}
+  constructor(
+    readonly args: readonly OnnxValue[],
+    readonly node: Node,
+    readonly to: Translation,
+  ) {}
 
   write(expr: Expr): OnnxValue {
     const known = this.#known.get(expr) ?? this.#made(expr);
@@ -38,7 +42,7 @@ class Writer {
 
   #made(expr: Expr): OnnxValue {
     if (expr.kind === "arg") return this.args[expr.index];
-    if (expr.kind === "const") return onnxScalar(expr.value);
+    if (expr.kind === "const") return this.to.number(expr.value);
     const clipped = this.#clipped(expr.fn, expr.args);
     if (clipped) return clipped;
     const inputs = expr.args.map((part) => this.write(part));
@@ -62,7 +66,7 @@ class Writer {
     if (fn === p.rsqrt) return this.#node("Reciprocal", this.#node("Sqrt", a));
     if (fn === p.fma) return this.#node("Add", this.#node("Mul", a, b), c);
     if (fn === p.select) return this.#node("Where", this.#cast(a, truths), b, c);
-    throw unmapped(this.model, this.node, ` (${fn.name})`);
+    throw unmapped(this.to.name, this.node, ` (${fn.name})`);
   }
 
   #cast(value: OnnxValue, to: number): OnnxValue {
@@ -106,15 +110,12 @@ export function mapped(node: Node, to: Translation): Placed {
   const layout = layoutFor(node, to), rank = y.shape.length;
   const literals = inputs.map(literalValue);
   const args = inputs.map((t, k) =>
-    literals[k] === undefined ? placedAs(layout, t, rank, to) : none
+    literals[k] === undefined ? placedAs(layout, t, rank, to) : to.number(literals[k])
   );
   const expr = filledIn(op.expr(node.attrs, inputs), literals);
-  const value = new Writer(args, node, to.name).write(expr);
+  const value = new Writer(args, node, to).write(expr);
   return { value: expanded(value, node, layout, to), layout };
 }
-
-/** Stands for an argument that is a number of the expression instead. */
-const none = onnxScalar(0);
 
 /** An expression with numbers for those of its arguments that are literals. */
 function filledIn(expr: Expr, literals: readonly (number | undefined)[]): Expr {

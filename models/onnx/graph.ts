@@ -51,7 +51,8 @@ export function onnxNode(
 
 /** A number, as a constant without axes. */
 export function onnxScalar(value: number): OnnxConstant {
-  return { kind: "constant", label: "number", shape: [], elements: () => Float32Array.of(value) };
+  const elements = (): Float32Array => Float32Array.of(value);
+  return { kind: "constant", label: `constant_${value}`, shape: [], elements };
 }
 
 /** Whole numbers, such as the sizes that a `Reshape` takes. */

@@ -10,7 +10,7 @@ import { softmaxOp } from "../../ops/softmax.ts";
 import { type Pair, type WindowGeometry, windowGeometry } from "../../ops/window.ts";
 import { diskShape, toDisk } from "../layout.ts";
 import type { DiskLayout } from "../parameter.ts";
-import { onnxIntegers, onnxNode, onnxScalar, type OnnxValue } from "./graph.ts";
+import { onnxIntegers, onnxNode, type OnnxValue } from "./graph.ts";
 import { placedProduct } from "./product.ts";
 import { sameSize, type Size, unfit } from "./sizes.ts";
 import { channelsSecond, type Placed, type Translation, transposed } from "./translation.ts";
@@ -174,7 +174,7 @@ function reduction(node: Node<ReduceAttrs>, to: Translation): Placed {
     return { value: onnxNode(op, [own], path, { axes, keepdims: 0 }), layout: "plain" };
   }
   const sum = onnxNode("ReduceSum", [own, onnxIntegers("axes", axes)], path, { keepdims: 0 });
-  const scaled = scale === 1 ? sum : onnxNode("Mul", [sum, onnxScalar(scale)], path);
+  const scaled = scale === 1 ? sum : onnxNode("Mul", [sum, to.number(scale)], path);
   return { value: scaled, layout: "plain" };
 }
 
@@ -234,7 +234,7 @@ function padding(
   const ordered = isFirst ? channelsSecond(margins) : margins;
   const pads = [...ordered.map(([before]) => before), ...ordered.map(([, after]) => after)];
   const own = isFirst ? value : to.plain(x);
-  const inputs = [own, onnxIntegers("pads", pads), onnxScalar(fill)];
+  const inputs = [own, onnxIntegers("pads", pads), to.number(fill)];
   return { value: onnxNode("Pad", inputs, path), layout: isFirst ? layout : "plain" };
 }
 

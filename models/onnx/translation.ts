@@ -71,6 +71,7 @@ const channelsLast = (rank: number): number[] => [0, ...numbersTo(rank).slice(2)
 export class Translation {
   readonly #placed = new Map<Tensor, Placed>();
   readonly #moved = new Map<Tensor, Map<string, OnnxValue>>();
+  readonly #numbers = new Map<number, OnnxValue>();
 
   /**
    * Begins a translation.
@@ -159,6 +160,13 @@ export class Translation {
     return onnxNode("Reshape", [value, onnxIntegers("shape", list)], path);
   }
 
+  /** A number, as one constant for all that read it. */
+  number(value: number): OnnxValue {
+    const known = this.#numbers.get(value) ?? onnxScalar(value);
+    this.#numbers.set(value, known);
+    return known;
+  }
+
   /** A weight of the file, in f16 where that is asked for and it is no vector. */
   weight(label: string, shape: Shape, elements: () => Float32Array): OnnxValue {
     const full: OnnxConstant = { kind: "constant", label, shape, elements };
@@ -175,7 +183,7 @@ export class Translation {
       throw unfit(this.name, `${t.node.label} is no constant of floats for every batch`);
     }
     if (literal !== undefined) {
-      if (t.shape.length === 0) return onnxScalar(literal);
+      if (t.shape.length === 0) return this.number(literal);
       const filled = (): Float32Array => new Float32Array(sizeOf(shape)).fill(literal);
       return { kind: "constant", label: path || "number", shape, elements: filled };
     }

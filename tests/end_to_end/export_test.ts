@@ -59,7 +59,7 @@ Deno.test("export: the best weights of a run, with the options of the format", a
 
 Deno.test("export: a foreign file becomes one that says what it is for", async () => {
   const words = ["foreign.safetensors", "--model", "resnet20", "--labels", "labels.txt", "--half"];
-  const { code, err } = await run(...words, "--format", "safetensors");
+  const { code, err } = await run(...words, "-o", "resnet20.safetensors");
   assert.equal(code, 0, err);
   const bytes = await Deno.readFile(at("resnet20.safetensors"));
   const found = decodeCheckpoint(bytes, "resnet20.safetensors");
