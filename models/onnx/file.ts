@@ -16,7 +16,7 @@ import {
 } from "./graph.ts";
 import { Message } from "./protobuf.ts";
 
-/** Version of the operators: that of ONNX 1.12 (2022), which every runtime of today reads. */
+/** Version of the operators: that of ONNX 1.12 (2022), so that older runtimes read it too. */
 export const opset = 17;
 
 /** Version of the file format that came with it. */

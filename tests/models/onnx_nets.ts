@@ -103,7 +103,7 @@ export class EveryOperation implements Model {
   readonly bn4 = new layers.BatchNorm2d(4);
   readonly fc1 = new layers.Linear(3 * 2 * 6, 6, { flattened: [3, 2, 6] });
   readonly bn5 = new layers.BatchNorm2d(6);
-  readonly fc2 = new layers.Linear(6 + 6 + 4 + 6, 5);
+  readonly fc2 = new layers.Linear(6 + 6 + 4 + 6 + 36, 5);
 
   forward(x: Tensor, pass: Pass): Tensor {
     const first = ops.silu(this.bn1.forward(this.conv1.forward(x), pass));
@@ -120,7 +120,7 @@ export class EveryOperation implements Model {
     const means = ops.mean(moved, { axes: [1, 2] }), peaks = ops.max(moved, { axes: [1, 2] });
     const tied = this.bn4.forward(ops.matmul(peaks, this.tied, { transposeB: true }), pass);
     const sums = ops.sum(small, { axes: [1, 2] });
-    const all = ops.concat([hidden, ops.add(means, peaks), ops.tanh(tied), sums], 1);
+    const all = ops.concat([hidden, ops.add(means, peaks), ops.tanh(tied), sums, flat], 1);
     return this.fc2.forward(all);
   }
 
@@ -142,7 +142,10 @@ export class EveryOperation implements Model {
     const padded = ops.pad(cut, [[0, 0], [1, 0], [0, 2], [0, 0]], 0.5);
     const soft = ops.add(ops.softmax(padded), ops.mul(ops.logSoftmax(padded), 0.1));
     const lines = ops.sum(soft, { axes: [3], keepDims: true });
-    return ops.sub(ops.concat([soft, ops.sub(soft, lines)], 2), ops.adaptiveMaxPool2d(soft, 1));
+    return ops.sub(
+      ops.concat([soft, ops.sub(soft, ops.expand(lines, soft.shape))], 2),
+      ops.adaptiveMaxPool2d(soft, 1),
+    );
   }
 }
 

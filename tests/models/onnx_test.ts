@@ -120,6 +120,7 @@ Deno.test(
     const kept = await checkEqual(weights, preparation, { keepBatchNorm: true });
     // One follows a pointwise operation, and one a product by weights that are no constant in order.
     assert.deepEqual([folded, kept].map((file) => countOf(file, "BatchNormalization")), [2, 5]);
+    assert.equal(countOf(folded, "Expand"), 1);
   },
 );
 
