@@ -1,8 +1,8 @@
-/** Name, version and tasks, as commands print them: those in `deno.json`. */
+/** Name and version as commands print them, and the tasks in `deno.json`. */
+import { version } from "../core/version.ts";
 import config from "../deno.json" with { type: "json" };
 
-/** Version of Fovea. */
-export const version: string = config.version;
+export { version };
 
 /** `Fovea 0.1.0`. */
 export const fovea = `Fovea ${version}`;

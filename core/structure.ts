@@ -95,7 +95,8 @@ export function literalValue(tensor: Tensor): number | undefined {
   return op === fullOp ? (attrs as FullAttrs).value : undefined;
 }
 
-const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
+/** Behind {@link reshape}. */
+export const reshapeOp: ViewOp<{ readonly shape: Shape }> = {
   kind: "view",
   name: "reshape",
   infer([x], { shape }, where) {

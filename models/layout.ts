@@ -49,6 +49,18 @@ export function toDisk(
   return disk;
 }
 
+/** Elements with their axes in another order: axis k of the result is axis `order[k]`. */
+export function permuted(
+  elements: Float32Array,
+  shape: Shape,
+  order: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const strides = stridesOf(shape), result = new Float32Array(elements.length);
+  const walk = { sizes: order.map((k) => shape[k]), strides: order.map((k) => strides[k]) };
+  eachElement(walk, (k, at) => result[k] = elements[at]);
+  return result;
+}
+
 /** Elements in memory order. */
 export function fromDisk(
   disk: Float32Array,

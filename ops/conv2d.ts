@@ -22,7 +22,9 @@ export interface Conv2dOptions extends WindowOptions {
   readonly groups?: number;
 }
 
-interface ConvAttrs extends WindowAttrs {
+/** Checked options of a convolution. */
+export interface ConvAttrs extends WindowAttrs {
+  /** Groups of channels that do not see each other. */
   readonly groups: number;
 }
 
@@ -30,7 +32,7 @@ interface ConvAttrs extends WindowAttrs {
 type WeightGradAttrs = ConvAttrs & { readonly kernel: Pair };
 
 /** The size of the images, as above. */
-type InputGradAttrs = ConvAttrs & { readonly size: Pair };
+export type InputGradAttrs = ConvAttrs & { readonly size: Pair };
 
 const axesOfW = "kh, kw, cin/groups, cout";
 
@@ -71,7 +73,8 @@ const words = (g: ConvGeometry): Operand => ({
 /** Elements of one filter. */
 const filterSize = (w: Type): number => sizeOf(w.shape.slice(0, 3));
 
-const conv2dOp: MacroOp<ConvAttrs> = {
+/** Behind {@link conv2d}: x and w. */
+export const conv2dOp: MacroOp<ConvAttrs> = {
   kind: "macro",
   name: "conv2d",
   infer([x, w], attrs, where) {
@@ -133,7 +136,8 @@ function inputGradOp(name: string, y: string): MacroOp<InputGradAttrs> {
 }
 
 const conv2dInputGradOp = inputGradOp("conv2dInputGrad", "dy");
-const convTranspose2dOp = inputGradOp("convTranspose2d", "x");
+/** Behind {@link convTranspose2d}: x and w. */
+export const convTranspose2dOp: MacroOp<InputGradAttrs> = inputGradOp("convTranspose2d", "x");
 
 const filtersOf = ([x, dy]: readonly Type[], { kernel, groups }: WeightGradAttrs): Shape => [
   ...kernel,

@@ -29,12 +29,16 @@ function copyOp<A>(
   };
 }
 
-interface SliceAttrs {
+/** The part that {@link slice} takes. */
+export interface SliceAttrs {
+  /** First index along every axis. */
   readonly starts: readonly number[];
+  /** Number of indices along every axis. */
   readonly sizes: readonly number[];
 }
 
-const sliceOp: MacroOp<SliceAttrs> = copyOp(
+/** Behind {@link slice}. */
+export const sliceOp: MacroOp<SliceAttrs> = copyOp(
   "slice",
   ([x], { starts, sizes }, where) => {
     const fits = starts.length === x.shape.length && sizes.length === x.shape.length &&
@@ -75,15 +79,19 @@ export function slice(x: Tensor, starts: readonly number[], sizes: Shape): Tenso
   return whole ? x : applyOne(sliceOp, [x], { starts, sizes });
 }
 
-interface PadAttrs {
+/** What {@link pad} adds. */
+export interface PadAttrs {
+  /** Elements before and after along every axis. */
   readonly margins: readonly Margin[];
+  /** What the margins hold. */
   readonly value: number;
 }
 
 const padded = (x: Shape, margins: readonly Margin[]): Shape =>
   x.map((size, k) => margins[k][0] + size + margins[k][1]);
 
-const padOp: MacroOp<PadAttrs> = {
+/** Behind {@link pad}. */
+export const padOp: MacroOp<PadAttrs> = {
   kind: "macro",
   name: "pad",
   infer([x], { margins }, where) {
@@ -128,7 +136,9 @@ export function pad(x: Tensor, margins: readonly Margin[], value = 0): Tensor {
   return nothing ? x : applyOne(padOp, [x], { margins, value });
 }
 
-interface ConcatAttrs {
+/** How {@link concat} joins. */
+export interface ConcatAttrs {
+  /** From 0. */
   readonly axis: number;
 }
 
@@ -166,7 +176,8 @@ function partsOf(inputs: readonly Type[], y: Shape, axis: number): Copy[] {
   }));
 }
 
-const concatOp: MacroOp<ConcatAttrs> = {
+/** Behind {@link concat}. */
+export const concatOp: MacroOp<ConcatAttrs> = {
   kind: "macro",
   name: "concat",
   infer: inferConcat,
@@ -207,11 +218,14 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   return tensors.length === 1 ? tensors[0] : applyOne(concatOp, tensors, { axis: positive });
 }
 
-interface TransposeAttrs {
+/** How {@link transpose} orders. */
+export interface TransposeAttrs {
+  /** Axis k of the result is axis `order[k]`. */
   readonly order: readonly number[];
 }
 
-const transposeOp: MacroOp<TransposeAttrs> = copyOp(
+/** Behind {@link transpose}. */
+export const transposeOp: MacroOp<TransposeAttrs> = copyOp(
   "transpose",
   ([x], { order }, where) => {
     if (!sameShape([...order].sort((a, b) => a - b), x.shape.map((_, k) => k))) {

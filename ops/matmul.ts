@@ -26,9 +26,11 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
 }
 
-type MatmulAttrs = Required<MatmulOptions>;
+/** Checked options of {@link matmul}. */
+export type MatmulAttrs = Required<MatmulOptions>;
 
-const matmulOp: MacroOp<MatmulAttrs> = {
+/** Behind {@link matmul}: a and b. */
+export const matmulOp: MacroOp<MatmulAttrs> = {
   kind: "macro",
   name: "matmul",
   infer([a, b], attrs, where) {

@@ -1,4 +1,4 @@
-/** All operations, one line per file. */
+/** All operations, a statement per file; the objects behind them stay inside. */
 export * from "./adaptive_pool.ts";
 export {
   batchNorm,
@@ -6,16 +6,21 @@ export {
   type BatchNormOptions,
   type BatchNormResult,
 } from "./batch_norm.ts";
-export * from "./conv2d.ts";
+export {
+  conv2d,
+  type Conv2dOptions,
+  convTranspose2d,
+  type ConvTranspose2dOptions,
+} from "./conv2d.ts";
 export { crossEntropy, type CrossEntropyOptions, type LossReduction } from "./cross_entropy.ts";
 export * from "./group_norm.ts";
 export { labelRank, type LabelRankOptions, topKHits } from "./label_rank.ts";
-export * from "./layout.ts";
+export { concat, type Margin, pad, slice, transpose } from "./layout.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export * from "./max.ts";
 export { pixels, type PixelsOptions } from "./pixels.ts";
 export * from "./pointwise.ts";
-export * from "./pool.ts";
+export { avgPool2d, type AvgPoolOptions, maxPool2d, type PoolOptions } from "./pool.ts";
 export { expand, mean, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { type RandomSite, uniform } from "./uniform.ts";

@@ -31,7 +31,9 @@ export interface AvgPoolOptions extends PoolOptions {
   readonly countPadding?: boolean;
 }
 
-interface PoolAttrs extends WindowAttrs {
+/** Checked options of a pool. */
+export interface PoolAttrs extends WindowAttrs {
+  /** Size of the window. */
   readonly size: Pair;
 }
 
@@ -97,7 +99,8 @@ function checkEveryWindowSees(action: string, x: Shape, g: PoolGeometry): void {
   }
 }
 
-const maxPoolOp: MacroOp<PoolAttrs> = {
+/** Behind {@link maxPool2d}. */
+export const maxPoolOp: MacroOp<PoolAttrs> = {
   kind: "macro",
   name: "maxPool2d",
   infer([x], attrs, where) {
@@ -126,7 +129,7 @@ const maxPoolGradOp: MacroOp<PoolAttrs> = {
 };
 
 /** Sums of windows over the number of their taps: zeros of the padding always count here. */
-const avgPoolOp: MacroOp<PoolAttrs> = {
+export const avgPoolOp: MacroOp<PoolAttrs> = {
   kind: "macro",
   name: "avgPool2d",
   infer([x], attrs, where) {

@@ -7,11 +7,14 @@ import { checkDType } from "./check.ts";
 import { call } from "./kernels.ts";
 import { rowPass } from "./row_kernel.ts";
 
-interface SoftmaxAttrs {
+/** Which of the two it is. */
+export interface SoftmaxAttrs {
+  /** Whether the logarithm is taken. */
   readonly log: boolean;
 }
 
-const softmaxOp: MacroOp<SoftmaxAttrs> = {
+/** Behind {@link softmax} and {@link logSoftmax}. */
+export const softmaxOp: MacroOp<SoftmaxAttrs> = {
   kind: "macro",
   name: "softmax",
   infer([x], _, where) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CommandLines } from "../../cli/command_lines.ts";
 import * as evaluate from "../../cli/evaluate_main.ts";
+import * as exporting from "../../cli/export_main.ts";
 import * as inspect from "../../cli/inspect_main.ts";
 import * as listing from "../../cli/models_main.ts";
 import { helpPage, wrap } from "../../cli/help.ts";
@@ -72,7 +73,9 @@ const taskOf = (name: string): CommandLines => {
   return new CommandLines({ url: entry.href, args }, "/usr/bin/deno");
 };
 
-for (const { command } of [train, predict, evaluate, listing, inspect, runs, report]) {
+for (
+  const { command } of [train, predict, evaluate, exporting, listing, inspect, runs, report]
+) {
   Deno.test(`help: the page of ${command.name} keeps to every width`, () => {
     for (const columns of [40, 60, 80, 200]) {
       const page = helpPage(command, taskOf(command.name), palette(false), columns);

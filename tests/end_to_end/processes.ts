@@ -100,6 +100,7 @@ export type CommandName =
   | "evaluate"
   | "models"
   | "inspect"
+  | "export"
   | "runs"
   | "report";
 

@@ -23,7 +23,9 @@ const typesOnly: { readonly [floor: string]: readonly string[] } = {
 };
 
 /** What users import, as `deno.json` names it. */
-const entries: readonly string[] = ["mod.ts", "data/datasets.ts", "models/pretrained.ts"];
+const entries: readonly string[] = [
+  ...["mod.ts", "data/datasets.ts", "models/pretrained.ts", "models/onnx.ts"],
+];
 
 /** What `browser.ts` may reach: floors that touch neither `Deno` nor `node:`. */
 const portable: readonly string[] = ["core", "ops", "gpu", "models"];
