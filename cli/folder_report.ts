@@ -55,13 +55,8 @@ export class FolderReport {
     this.#progress = new Progress({ terminal: context.err, label: "train", lineMs: 5000 });
   }
 
-  /** Files are looked at. */
-  opening(done: number, total: number): void {
-    this.#progress.update({ done, total });
-  }
-
-  /** Pictures are decoded. */
-  decoding(done: number, total: number): void {
+  /** Files are looked at, or decoded. */
+  reading(done: number, total: number): void {
     this.#progress.update({ done, total });
   }
 
@@ -146,6 +141,8 @@ export class FolderReport {
           `${stageNames[event.stage]}: ${formatCount(event.parameters)} parameters, ` +
             `${event.epochs} epochs`,
         );
+        return { ...event };
+      case "kept":
         return { ...event };
       case "fit":
         return this.#fit(event);

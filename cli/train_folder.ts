@@ -94,54 +94,114 @@ export async function trainFolder(
   const dataset = await openFolder(data, {
     ...{ loader, signal, skipDamaged: options.skipDamaged },
     validationShare: options.validation,
-    onProgress: ({ loadedBytes: done, totalBytes: total = 0 }) => report.opening(done, total),
+    onProgress: ({ loadedBytes: done, totalBytes: total = 0 }) => report.reading(done, total),
   });
   report.found(dataset, context.lines.path(data));
-  const found = await findModel({
-    ...{ model: options.model === undefined ? undefined : modelName(options.model) },
-    ...{ weights: options.weights ?? options.model ?? standardNet },
-    ...{ weightsDir: options.weightsDir, download: options.download },
-    ...{ size: options.imageSize, labels: undefined, fit: undefined, normalize: undefined },
-  }, context);
+  const net = await findNet(options, context);
   await askToWrite(root);
-  const { checkpoint: { model: { name }, content, preparation, file }, origin } = found;
-  const model = models[modelName(name)].create({ classes: dataset.classes.length });
-  await verified(dataset, preparation, signal, report);
+  await verified(dataset, net.usage.preparation, signal, report);
   const { device, reason } = await chooseDevice(options.device);
   using _device = device;
-  using weights = initialWeights(device, model, options.seed ?? 0);
+  const { content, file } = net.checkpoint, seed = options.seed ?? 0;
+  const model = models[net.name].create({ classes: dataset.classes.length });
+  using weights = initialWeights(device, model, seed);
   weights.load(content, { leaveReshaped: true }, file);
-  report.begin(`${name} (${origin})`, device, reason);
-  using folder = await RunFolder.create(root, name, dataset.name, new Date());
-  const settings = {
-    ...{ minutes: options.minutes, freeze: options.freeze, seed: options.seed ?? 0 },
-    ...{ augment: options.augment ?? "medium", preparation },
+  report.begin(`${net.name} (${net.origin})`, device, reason);
+  using folder = await RunFolder.create(root, net.name, dataset.name, new Date());
+  const settings: Settings = {
+    ...{
+      minutes: options.minutes,
+      freeze: options.freeze,
+      seed,
+      batchSize: options.batchSize ?? 16,
+    },
+    ...{ augment: options.augment ?? "medium", preparation: net.usage.preparation },
   };
+  await begin(folder, { device: device.name, data, dataset, model: net.name, weights, settings });
+  report.run(folder.path);
+  const job: Job = { weights, dataset, settings, folder, report, signal };
+  const isWhole = await fineTuned(job);
+  if (!isWhole && interrupt.code !== undefined) {
+    report.note(`stopped; the best so far is in ${context.lines.path(folder.file("best"))}`);
+    return interrupt.code;
+  }
+  report.end(folder);
+  return exitCodes.done;
+}
+
+/** Settings of a fine-tuning, as its configuration has them. */
+interface Settings {
+  readonly minutes: number;
+  readonly freeze: keyof typeof stages;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly augment: keyof typeof augmentationLevels;
+  readonly preparation: Preparation;
+}
+
+/** All that a fine-tuning works with. */
+interface Job {
+  readonly weights: Weights<Classifier>;
+  readonly dataset: FolderDataset;
+  readonly settings: Settings;
+  readonly folder: RunFolder;
+  readonly report: FolderReport;
+  readonly signal: AbortSignal;
+}
+
+/** The net to begin with. */
+async function findNet(options: FolderOptions & More, context: Context) {
+  const { model, imageSize, weightsDir, download } = options;
+  const { checkpoint, origin } = await findModel({
+    ...{ model: model === undefined ? undefined : modelName(model) },
+    ...{ weights: options.weights ?? model ?? standardNet, weightsDir, download },
+    ...{ size: imageSize, labels: undefined, fit: undefined, normalize: undefined },
+  }, context);
+  const { preparation } = checkpoint, name = modelName(checkpoint.model.name);
+  return { name, checkpoint, origin, usage: { preparation } };
+}
+
+/** Writes what is known before anything is trained. */
+async function begin(
+  folder: RunFolder,
+  { device, data, dataset, model, weights, settings }:
+    & { readonly device: string; readonly data: string; readonly model: string }
+    & Pick<Job, "dataset" | "weights" | "settings">,
+): Promise<void> {
   const config = {
-    ...{ version, started: new Date().toISOString(), device: device.name },
-    ...{ dataset: dataset.name, dataDir: resolve(data), model: name, classes: dataset.classes },
+    ...{ version, started: new Date().toISOString(), device },
+    ...{ dataset: dataset.name, dataDir: resolve(data), model, classes: dataset.classes },
     ...{ fingerprint: dataset.fingerprint, parameters: weights.size, fineTuning: settings },
   };
   await folder.write("config", `${JSON.stringify(config, null, 2)}\n`);
   await folder.publish();
-  report.run(folder.path);
-  const firstBatch = await writeFirstBatch(dataset, preparation, settings, folder);
-  const result = await tuned(weights, dataset, { ...options, ...settings }, signal, report, folder);
+}
+
+/** Fine-tunes, saves, measures and reports; false where the user stopped it. */
+async function fineTuned(job: Job): Promise<boolean> {
+  const { weights, dataset, settings: { preparation }, folder, report } = job;
+  const firstBatch = await writeFirstBatch(job);
   const usage = { classes: dataset.classes, preparation };
-  const bytes = serializeCheckpoint(model, await weights.save(), usage, {
-    metadata: {
-      dataset: dataset.name,
-      ...(result ? { validation_score: `${result.accuracy}` } : {}),
-    },
+  const [part, pictures] = dataset.test
+    ? ["test", dataset.test] as const
+    : ["validation", dataset.validation] as const;
+  let sections: Partial<GatheredReport> = {};
+  const measure = async (): Promise<void> => {
+    if (pictures) sections = await measured(job, { part, pictures });
+  };
+  // The head may be fitted again to the validation pictures, and no longer be measured by them.
+  const result = await tuned(job, part === "validation" ? measure : undefined);
+  const score = result && `${result.accuracy}`;
+  const bytes = serializeCheckpoint(weights.model, await weights.save(), usage, {
+    metadata: { dataset: dataset.name, ...(score ? { validation_score: score } : {}) },
   });
   await folder.write("best", bytes);
-  if (interrupt.code !== undefined) {
-    report.note(`stopped; the best so far is in ${context.lines.path(folder.file("best"))}`);
-    return interrupt.code;
-  }
-  await measured(weights, dataset, usage, folder, report, firstBatch);
-  report.end(folder);
-  return exitCodes.done;
+  if (result === undefined) return false;
+  if (part === "test") await measure();
+  const data = { ...report.data(dataset, sections), firstBatch };
+  await folder.write("reportData", JSON.stringify(data));
+  await folder.write("report", renderReport(await readReportData(folder.path)));
+  return true;
 }
 
 function refuseOthers(options: { readonly [key in (typeof others)[number]]?: unknown }): void {
@@ -173,26 +233,21 @@ async function verified(
   for (const part of parts) {
     const flaws = await part.verify(preparation, {
       signal,
-      onProgress: ({ loadedBytes }) => report.decoding(before + loadedBytes, total),
+      onProgress: ({ loadedBytes }) => report.reading(before + loadedBytes, total),
     });
     report.skipped(flaws);
     before += part.size;
   }
 }
 
-/** The best weights that could be had; undefined where the user stopped before there were any. */
+/** The best weights that could be had; undefined where the user stopped it. */
 async function tuned(
-  weights: Weights<Classifier>,
-  dataset: FolderDataset,
-  options: FolderOptions & More & { readonly preparation: Preparation },
-  signal: AbortSignal,
-  report: FolderReport,
-  folder: RunFolder,
+  { weights, dataset, settings, folder, report, signal }: Job,
+  onKept: (() => Promise<void>) | undefined,
 ): Promise<FineTuned | undefined> {
-  const { preparation, minutes, freeze, batchSize, seed, augment } = options;
+  const { freeze, augment, ...more } = settings;
   const tuning = fineTune(weights, dataset, {
-    ...{ preparation, minutes, batchSize, seed, signal, until: stages[freeze] },
-    augmentation: augment && augmentationLevels[augment],
+    ...{ ...more, signal, until: stages[freeze], augmentation: augmentationLevels[augment] },
   });
   try {
     for (;;) {
@@ -200,6 +255,7 @@ async function tuned(
       if (next.done) return next.value;
       const row = report.event(next.value);
       if (row !== undefined) await appendRow(folder.file("metrics"), row);
+      if (next.value.kind === "kept") await onKept?.();
     }
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
@@ -207,22 +263,19 @@ async function tuned(
   }
 }
 
-/** Pictures of the first batch as a later stage sees them. */
+/** Pictures of the first batch as the later stages see them. */
 async function writeFirstBatch(
-  { train, classes }: FolderDataset,
-  preparation: Preparation,
-  { augment, seed }: { readonly augment: keyof typeof augmentationLevels; readonly seed: number },
-  folder: RunFolder,
+  { dataset: { train, classes }, settings, folder }: Job,
 ): Promise<PngUrl> {
-  const shown = firstOf(train), { width, height } = preparation, area = width * height;
+  const { preparation, augment, seed } = settings, { width, height } = preparation;
+  const shown = firstOf(train), area = width * height;
   const source = train.source(preparation, { augmentation: augmentationLevels[augment], seed });
   const { pixels, labels } = await source.batch(shown, 0);
   const pictures = Array.from(shown, (_, k) => ({
     pixels: pixels.subarray(k * area, (k + 1) * area) as Uint32Array,
     label: classes[labels[k]] ?? "left out",
   }));
-  const { data, ...size } = contactSheet(pictures, preparation);
-  const png = encodePng({ ...size, data: rgba(data) });
+  const png = encodePng(contactSheet(pictures, preparation));
   await folder.write("firstBatch", png);
   return pngUrl(png);
 }
@@ -233,37 +286,16 @@ function firstOf({ size }: FolderPictures): Uint32Array<ArrayBuffer> {
   return Uint32Array.from({ length: count }, (_, k) => Math.floor(k * size / count));
 }
 
-function rgba(rgb: Uint8Array): Uint8Array {
-  const data = new Uint8Array(rgb.length / 3 * 4).fill(255);
-  for (let k = 0; k < rgb.length; k++) data[Math.floor(k / 3) * 4 + k % 3] = rgb[k];
-  return data;
-}
-
-/** Measures the weights that are kept, and writes the report. */
+/** Measures the weights as they are. */
 async function measured(
-  weights: Weights<Classifier>,
-  dataset: FolderDataset,
-  usage: { readonly classes: readonly string[]; readonly preparation: Preparation },
-  folder: RunFolder,
-  report: FolderReport,
-  firstBatch: PngUrl,
-): Promise<void> {
-  const [part, pictures] = dataset.test
-    ? ["test", dataset.test] as const
-    : ["validation", dataset.validation] as const;
-  let sections: Partial<GatheredReport> = {};
-  if (pictures !== undefined) {
-    using predictor = await Predictor.of(weights, usage, { batchSize: 8 });
-    const nameOf = (index: number): string => pictures.files[index].name;
-    const gathered = await gatherReport(predictor, pictures, { part, nameOf });
-    sections = gathered.sections;
-    report.measured(part, gathered.scores, nameOf);
-    const { accuracy: top1, loss, top5 } = gathered.scores;
-    await appendRow(folder.file("metrics"), { kind: part, top1, loss, top5 });
-  }
-  await folder.write(
-    "reportData",
-    JSON.stringify({ ...report.data(dataset, sections), firstBatch }),
-  );
-  await folder.write("report", renderReport(await readReportData(folder.path)));
+  { weights, dataset: { classes }, settings: { preparation }, folder, report, signal }: Job,
+  { part, pictures }: { readonly part: string; readonly pictures: FolderPictures },
+): Promise<GatheredReport> {
+  using predictor = await Predictor.of(weights, { classes, preparation }, { batchSize: 8 });
+  const nameOf = (index: number): string => pictures.files[index].name;
+  const { scores, sections } = await gatherReport(predictor, pictures, { part, nameOf, signal });
+  report.measured(part, scores, nameOf);
+  const { accuracy: top1, loss, top5 } = scores;
+  await appendRow(folder.file("metrics"), { kind: part, top1, loss, top5 });
+  return sections;
 }

@@ -71,6 +71,11 @@ export type FineTuneEvent =
   }
   /** An event of its training. */
   | { readonly kind: "fit"; readonly stage: FineTuneStage; readonly event: FitEvent }
+  /**
+   * All stages are done: the weights are those of the best one, as they were scored. Measure by the
+   * validation pictures here: a head that is fitted again knows them.
+   */
+  | { readonly kind: "kept"; readonly stage: FineTuneStage } & HeadScore
   /** What a stage came to, and whether it is the best so far. */
   | { readonly kind: "score"; readonly stage: FineTuneStage; readonly isBest: boolean } & HeadScore;
 
@@ -90,7 +95,7 @@ export interface FineTuned extends HeadScore {
  *    with the most hits on the validation pictures counts.
  * 2. `last`: the last quarter of the layers learns by AdamW, with augmentation, label smoothing of
  *    0.1 and a cosine schedule; all else stays frozen, and so does batch normalisation.
- * 3. `all`: every layer learns, at a third of that rate.
+ * 3. `all`: every layer learns, at half of that rate.
  *
  * A later stage begins where the best one before it ended, if there is time for two epochs; it is
  * kept only if it hits more validation pictures. Where the head remains the best, it is fitted once
@@ -128,8 +133,10 @@ export async function* fineTune(
   } finally {
     weights.load({ tensors: new Map(best.saved) });
   }
-  if (best.stage === "head") yield* refit(weights, first);
-  return { stage: best.stage, accuracy: best.accuracy, loss: best.loss, l2 };
+  const { stage, accuracy, loss } = best;
+  yield { kind: "kept", stage, accuracy, loss };
+  if (stage === "head") yield* refit(weights, first);
+  return { stage, accuracy, loss, l2 };
 }
 
 function heldOut(train: Pictures): Required<FineTuneData> {
@@ -267,7 +274,7 @@ async function* laterStage(
     train: train.source(preparation, { augmentation, seed }),
     validation: validation.source(preparation),
     ...{ preparation, epochs, seed, signal, batchSize: Math.min(batchSize, train.size) },
-    lr: stage === "all" ? 3e-4 : 1e-3,
+    lr: stage === "all" ? 1e-4 : 2e-4,
   });
   return result;
 }

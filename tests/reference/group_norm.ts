@@ -10,7 +10,8 @@ export function normalizedBy(
   const sets = Map.groupBy(x.data.keys(), setOf), c = x.shape.at(-1)!;
   const data = new Float64Array(x.data.length);
   for (const members of sets.values()) {
-    const mean = members.reduce((sum, i) => sum + x.data[i] / members.length, 0);
+    // Divided last: the mean of equal numbers is that number, and what is left of each is 0.
+    const mean = members.reduce((sum, i) => sum + x.data[i], 0) / members.length;
     const variance = members.reduce((sum, i) => sum + (x.data[i] - mean) ** 2 / members.length, 0);
     for (const i of members) {
       const normal = (x.data[i] - mean) / Math.sqrt(variance + eps);
