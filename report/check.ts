@@ -42,7 +42,7 @@ const run = {
   "classes?": "number",
   "epochs?": "number",
   "seconds?": "number",
-  "best?": { epoch: "number", validation: scores },
+  "best?": { "epoch?": "number", "stage?": "text", validation: scores },
   "test?": scores,
 } as const;
 

@@ -73,10 +73,12 @@ export interface ReportRun {
   readonly epochs?: number;
   /** Time of everything, evaluation too. */
   readonly seconds?: number;
-  /** The epoch whose weights are kept. */
+  /** The weights that are kept. */
   readonly best?: {
-    /** From 1. */
-    readonly epoch: number;
+    /** The epoch they are of, from 1; none where no epoch made them, such as a head that was fitted. */
+    readonly epoch?: number;
+    /** The stage they are of. */
+    readonly stage?: string;
     /** On the validation pictures. */
     readonly validation: ReportScores;
   };

@@ -1,6 +1,6 @@
 /** Measures a net on labelled pictures, for a report: scores by class, examples, heat maps. */
 import { Random } from "../core/rng.ts";
-import type { Image } from "../data/image.ts";
+import { encodePng, type Image } from "../data/image.ts";
 import type { Pictures } from "../data/pictures.ts";
 import { prepareImage } from "../data/preparation.ts";
 import { evaluateClasses } from "../train/class_evaluation.ts";
@@ -8,7 +8,6 @@ import type { ClassReport } from "../train/class_report.ts";
 import { GradCam } from "../train/grad_cam.ts";
 import { overlayHeat } from "../train/heat_overlay.ts";
 import type { Predictor } from "../train/predictor.ts";
-import { encodePng } from "../wasm/image.ts";
 import type { PngUrl, ReportData, ReportExplained, ReportPicture } from "./data.ts";
 import { pngUrl } from "./png_url.ts";
 

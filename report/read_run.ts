@@ -193,6 +193,20 @@ function bestOf(epochs: readonly ReportEpoch[]): ReportRun["best"] {
   return best;
 }
 
+/** What a fine-tuning kept: the best epoch of one of its stages, or the head that was fitted. */
+function keptOf(rows: readonly Fields[], epochs: readonly ReportEpoch[]): ReportRun["best"] {
+  const kept = rows.findLast(({ kind }) => kind === "kept"), stage = textOf(kept?.stage);
+  if (kept === undefined || stage === undefined) return undefined;
+  const own = rows.filter((row) => row.kind === "epoch" && row.stage === stage)
+    .map(({ epoch }) => epoch);
+  const best = bestOf(epochs.filter(({ epoch }) => own.includes(epoch)));
+  const validation = known<ReportScores>({
+    loss: numberOf(kept.loss),
+    accuracy: numberOf(kept.accuracy),
+  });
+  return best ? { ...best, stage } : { stage, validation };
+}
+
 /** The test of the weights that are kept; one before the last epoch was of others. */
 function testIn(rows: readonly Fields[]): Fields | undefined {
   const last = rows.findLastIndex(({ kind }) => kind === "epoch");
@@ -213,7 +227,7 @@ function recordOf(path: string, config: Fields, rows: readonly Fields[]): RunRec
     parameters: numberOf(parameters),
     classes: Array.isArray(classes) ? classes.length : undefined,
     epochs: numberOf(fields.epochs),
-    best: bestOf(epochs),
+    best: keptOf(rows, epochs) ?? bestOf(epochs),
     test: scoresOf(testIn(rows)),
   });
   const settings = { ...fields, ...more } as { readonly [key: string]: Json };

@@ -95,7 +95,8 @@ function tilesOf(data: ReportData): Html[] {
   return tiles.filter((one) => one !== undefined);
 }
 
-const atEpoch = (best: ReportRun["best"]): string | undefined => best && `epoch ${best.epoch}`;
+const atEpoch = (best: ReportRun["best"]): string | undefined =>
+  best?.epoch === undefined ? best?.stage : `epoch ${best.epoch}`;
 
 function tile(
   name: string,

@@ -23,6 +23,22 @@ Deno.test("read run: epochs, the best of them, the last test; numbers that are n
   assert.deepEqual(settings.preparation, { height: 32, mean: [0.5, 0.5, 0.5] });
 });
 
+Deno.test("read run: what a fine-tuning kept is the best epoch of that stage, or the fitted head", async () => {
+  await using root = await temporaryFolder();
+  const rows = (stage: string) =>
+    [
+      { kind: "epoch", stage: "last", epoch: 1, loss: 1, validation: { loss: 1, top1: 0.5 } },
+      { kind: "epoch", stage: "last", epoch: 2, loss: 1, validation: { loss: 1, top1: 0.7 } },
+      { kind: "epoch", stage: "all", epoch: 3, loss: 1, validation: { loss: 1, top1: 0.9 } },
+      { kind: "kept", stage, accuracy: 0.7, loss: 1 },
+    ].map((row) => `${JSON.stringify(row)}\n`).join("");
+  for (const [stage, epoch] of [["last", 2], ["head", undefined]] as const) {
+    const path = await makeRun(root.path, stage, { started, accuracies: [], behind: rows(stage) });
+    const { best } = (await readRun(path)).run;
+    assert.deepEqual([best?.stage, best?.epoch, best?.validation.accuracy], [stage, epoch, 0.7]);
+  }
+});
+
 Deno.test("read run: a test before the last epoch is that of other weights", async () => {
   await using root = await temporaryFolder();
   const behind = '{"kind":"epoch","epoch":2,"loss":1,"top1":0.9}\n';
