@@ -8,7 +8,13 @@ import type { Classifier } from "../models/model.ts";
 import type { Preparation } from "../models/preparation.ts";
 import type { SavedWeights, Weights } from "../models/weights.ts";
 import { FeatureExtractor, joinFeatures } from "./features.ts";
-import { fitHeads, type FittedHead, isBetter, linearHeadOf } from "./fine_tune_head.ts";
+import {
+  chooseHead,
+  fitHeads,
+  type FittedHead,
+  isSurelyBetter,
+  linearHeadOf,
+} from "./fine_tune_head.ts";
 import { lastLayers, type StageResult, trainStage } from "./fine_tune_stage.ts";
 import type { FitEvent } from "./fit_events.ts";
 import {
@@ -91,14 +97,15 @@ export interface FineTuned extends HeadScore {
  * Fine-tunes weights in place.
  *
  * 1. `head`: every picture's features are computed once, as it is and in a few varied views, and a
- *    linear classifier is fitted to them by L-BFGS, for several strengths of its L2 penalty; that
- *    with the most hits on the validation pictures counts.
+ *    linear classifier is fitted to them by L-BFGS, for several strengths of its L2 penalty; the
+ *    strongest counts whose loss on the validation pictures is within an error of the least.
  * 2. `last`: the last quarter of the layers learns by AdamW, with augmentation, label smoothing of
  *    0.1 and a cosine schedule; all else stays frozen, and so does batch normalisation.
  * 3. `all`: every layer learns, at half of that rate.
  *
- * A later stage begins where the best one before it ended, if there is time for two epochs; it is
- * kept only if it hits more validation pictures. Where the head remains the best, it is fitted once
+ * A later stage begins where the best one before it ended, if there is time for two epochs and if
+ * there are 30 validation pictures to judge it by; it is kept only if it hits more of them than
+ * chance explains. Where the head remains the best, it is fitted once
  * more to training and validation pictures together, with the strength that was found: its score is
  * that from before.
  *
@@ -125,9 +132,12 @@ export async function* fineTune(
       const rest = (deadline - performance.now()) / 1000;
       const found = yield* laterStage(weights, parts, options, { stage, rest, ...first });
       if (found === undefined) break;
-      const isBest = isBetter(found, best);
+      const isBest = isSurelyBetter(found, best, parts.validation.size);
       yield { kind: "score", stage, isBest, accuracy: found.accuracy, loss: found.loss };
-      if (isBest) best = { stage, ...found };
+      if (isBest) {
+        best = { stage, ...found };
+        weights.load({ tensors: new Map(found.saved) });
+      }
       signal?.throwIfAborted();
     }
   } finally {
@@ -149,10 +159,20 @@ function stagesUntil(until: FineTuneStage): ("last" | "all")[] {
   return until === "head" ? [] : until === "last" ? ["last"] : ["last", "all"];
 }
 
+/** Features of all pictures. */
+interface FeatureSets {
+  /** Of the pictures to learn from, as they are and in varied views. */
+  readonly train: LabelledFeatures;
+  /** Of the validation pictures, as they are. */
+  readonly validation: LabelledFeatures;
+  /** Of those, varied: for the head that learns from all. */
+  readonly more: LabelledFeatures;
+}
+
 /** What the first stage leaves to the others. */
 interface HeadStage extends FittedHead {
   readonly saved: SavedWeights;
-  readonly sets: { readonly train: LabelledFeatures; readonly validation: LabelledFeatures };
+  readonly sets: FeatureSets;
   /** Time that the features of one picture take. */
   readonly secondsAPicture: number;
 }
@@ -170,13 +190,13 @@ async function* headStage(
     options,
     deadline,
   );
-  let best: FittedHead | undefined;
+  const heads: FittedHead[] = [];
   for await (const one of fitHeads(device, classes, sets.train, sets.validation, signal)) {
     const { l2, accuracy, loss } = one;
     yield { kind: "head", l2, accuracy, loss };
-    if (isBetter(one, best)) best = one;
+    heads.push(one);
   }
-  const fitted = best!, { accuracy, loss } = fitted;
+  const fitted = chooseHead(heads), { accuracy, loss } = fitted;
   writeHead(weights, fitted.head);
   yield { kind: "score", stage: "head", isBest: true, accuracy, loss };
   return { ...fitted, saved: await weights.save(), sets, secondsAPicture };
@@ -202,18 +222,25 @@ async function* allFeatures(
       extractor.stream(train.source(preparation), { signal }),
     ),
   ];
-  const secondsAPicture = (performance.now() - start) / 1000 / (train.size + validation.size);
-  const secondsAView = secondsAPicture * train.size, rest = (deadline - performance.now()) / 1000;
+  const count = train.size + validation.size;
+  const secondsAPicture = (performance.now() - start) / 1000 / count;
+  const secondsAView = secondsAPicture * count, rest = (deadline - performance.now()) / 1000;
   const extra = views ?? Math.max(1, Math.min(4, Math.floor(rest / 4 / secondsAView)));
   const text = `the head learns from ${extra} varied views beside the pictures as they are: ` +
     `one takes ${secondsAView.toFixed(1)} s`;
   yield { kind: "decision", text };
-  const varied = train.source(preparation, { augmentation: augmentationLevels.light, seed });
-  for (let epoch = 0; epoch < extra; epoch++) {
-    const part = { of: "views", total: extra * train.size, before: epoch * train.size } as const;
-    sets.push(yield* told(part, extractor.stream(varied, { epoch, signal })));
+  const more: LabelledFeatures[] = [], total = extra * count, of = "views" as const;
+  for (
+    const [pictures, into, from] of [[train, sets, 0], [validation, more, train.size]] as const
+  ) {
+    const varied = pictures.source(preparation, { augmentation: headViews, seed });
+    for (let epoch = 0; epoch < extra; epoch++) {
+      const part = { of, total, before: extra * from + epoch * pictures.size };
+      into.push(yield* told(part, extractor.stream(varied, { epoch, signal })));
+    }
   }
-  return { sets: { train: joinFeatures(sets), validation: held }, secondsAPicture };
+  const all = { train: joinFeatures(sets), validation: held, more: joinFeatures(more) };
+  return { sets: all, secondsAPicture };
 }
 
 /** Tells how a stream of features goes. */
@@ -240,7 +267,7 @@ async function* refit(
   weights: Weights<Classifier>,
   { sets, l2 }: HeadStage,
 ): AsyncGenerator<FineTuneEvent, void, void> {
-  const all = joinFeatures([sets.train, sets.validation]), { classes } = weights.model;
+  const all = joinFeatures([sets.train, sets.validation, sets.more]), { classes } = weights.model;
   writeHead(weights, await fitLinearHead(weights.trainable.device, all, { classes, l2 }));
   const text = "the head is fitted again, now to the validation pictures as well";
   yield { kind: "decision", text };
@@ -259,6 +286,12 @@ async function* laterStage(
 ): AsyncGenerator<FineTuneEvent, StageResult | undefined, void> {
   const { seed = 0, signal, batchSize = 16 } = options, { train, validation } = data;
   const name = stage === "last" ? "the last stages" : "all weights";
+  if (validation.size < fewestToDecideBy) {
+    const text = `${name} stay as they are: ${validation.size} pictures are too few to tell ` +
+      "whether it helps to train them";
+    yield { kind: "decision", text };
+    return undefined;
+  }
   const seconds = secondsAPicture * (validation.size + stepCost[stage] * train.size);
   const epochs = Math.min(mostEpochs, Math.floor(rest / seconds));
   if (epochs < fewestEpochs) {
@@ -278,6 +311,18 @@ async function* laterStage(
   });
   return result;
 }
+
+/**
+ * What a frozen net is shown beside the pictures as they are. Of 40 pictures each of cats and dogs,
+ * 87 % of others are told apart with it, 85.3 % with crops down to 0.7, 84.7 % without views.
+ */
+const headViews: Augmentation = [
+  { kind: "random-resized-crop", scale: [0.85, 1] },
+  { kind: "horizontal-flip" },
+];
+
+/** With fewer pictures to decide by no difference is beyond chance. */
+const fewestToDecideBy = 30;
 
 /** What a picture costs in training, in times of what its features cost. */
 const stepCost = { last: 1.8, all: 3.6 } as const;

@@ -10,13 +10,13 @@ import {
   type LinearHead,
   measureHead,
 } from "./linear_head.ts";
-import type { HeadScore } from "./linear_head.ts";
+import type { HeadScore, MeasuredHead } from "./linear_head.ts";
 
 /** λ of the penalty that are tried, strongest first: each is about three times the next one. */
-const strengths: readonly number[] = [3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
+const strengths: readonly number[] = [10, 3, 1, 0.3, 0.1, 0.03, 0.01, 0.003];
 
 /** A head and what it scores on the validation pictures. */
-export interface FittedHead extends HeadScore {
+export interface FittedHead extends MeasuredHead {
   /** The head. */
   readonly head: LinearHead;
   /** λ of its penalty. */
@@ -60,6 +60,15 @@ export const isBetter = (a: HeadScore, b: HeadScore | undefined): boolean =>
   b === undefined || a.accuracy > b.accuracy || a.accuracy === b.accuracy && a.loss < b.loss;
 
 /**
+ * Whether one of two nets is better by more than chance: hits of n pictures spread by
+ * `√(p(1 − p)/n)`, and the difference has to be larger than that.
+ */
+export function isSurelyBetter(a: HeadScore, b: HeadScore, n: number): boolean {
+  const p = (a.accuracy + b.accuracy) / 2;
+  return a.accuracy - b.accuracy > Math.sqrt(p * (1 - p) / n);
+}
+
+/**
  * Fits a head for each strength of the penalty and yields them as they come.
  *
  * @throws the signal's reason, between two fits
@@ -77,9 +86,21 @@ export async function* fitHeads(
     const head = await fitLinearHead(device, train, { classes, l2, signal });
     const fitted = { head, l2, ...measureHead(head, validation) };
     yield fitted;
-    worse = isBetter(fitted, best) ? 0 : worse + 1;
+    worse = best === undefined || fitted.loss < best.loss ? 0 : worse + 1;
     if (worse === 0) best = fitted;
-    // The score rises to one strength and falls behind it; twice may be chance.
-    if (worse === 3) return;
+    // The loss falls to one strength and rises behind it.
+    if (worse === 2) return;
   }
+}
+
+/**
+ * The head of the strongest penalty whose loss is within a standard error of the least one: the
+ * rule of one standard error, since among equals the simpler one does better on other pictures.
+ *
+ * @source Hastie, Tibshirani, Friedman 2009, "The Elements of Statistical Learning", §7.10
+ */
+export function chooseHead(heads: readonly FittedHead[]): FittedHead {
+  const least = heads.reduce((a, b) => b.loss < a.loss ? b : a);
+  const near = heads.filter(({ loss }) => loss <= least.loss + least.lossError);
+  return near.reduce((a, b) => b.l2 > a.l2 ? b : a);
 }

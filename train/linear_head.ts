@@ -127,10 +127,16 @@ export interface HeadScore {
   readonly loss: number;
 }
 
+/** A score and how far it can be trusted. */
+export interface MeasuredHead extends HeadScore {
+  /** Standard error of the mean loss, `s/√n`, s the deviation of the examples' losses. */
+  readonly lossError: number;
+}
+
 /** A head on examples, reckoned in f64. */
-export function measureHead({ weight, bias }: LinearHead, given: LabelledFeatures): HeadScore {
+export function measureHead({ weight, bias }: LinearHead, given: LabelledFeatures): MeasuredHead {
   const classes = bias.length, f = weight.length / classes, n = given.labels.length;
-  let hits = 0, loss = 0;
+  let hits = 0, sum = 0, squares = 0;
   for (let i = 0; i < n; i++) {
     const logits = Float64Array.from(bias), label = given.labels[i];
     for (let k = 0; k < f; k++) {
@@ -139,7 +145,10 @@ export function measureHead({ weight, bias }: LinearHead, given: LabelledFeature
     }
     const top = Math.max(...logits);
     if (logits.indexOf(top) === label) hits++;
-    loss += Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - logits[label];
+    const loss = Math.log(logits.reduce((s, z) => s + Math.exp(z - top), 0)) + top - logits[label];
+    sum += loss;
+    squares += loss ** 2;
   }
-  return { accuracy: hits / n, loss: loss / n };
+  const loss = sum / n, variance = Math.max(0, squares / n - loss ** 2);
+  return { accuracy: hits / n, loss, lossError: Math.sqrt(variance / n) };
 }

@@ -64,6 +64,7 @@ export {
   type LabelledFeatures,
   type LinearHead,
   type LinearHeadOptions,
+  type MeasuredHead,
   measureHead,
 } from "./linear_head.ts";
 export { type ExtractOptions, FeatureExtractor, type FeatureOptions } from "./features.ts";
