@@ -43,7 +43,7 @@ export interface FineTuneOptions {
   readonly until?: FineTuneStage;
   /** Time to aim at, in minutes (default 2). The head is always fitted. */
   readonly minutes?: number;
-  /** Varied views of each picture that the head learns from too, beside it as it is (default: 1 to 4, by time). */
+  /** Varied views of each picture that the head learns from too, beside it as it is (default: 1 to 8, by time). */
   readonly views?: number;
   /** What may be done to a picture once weights before the head learn (default: `medium`). */
   readonly augmentation?: Augmentation;
@@ -224,20 +224,27 @@ async function* allFeatures(
   ];
   const count = train.size + validation.size;
   const secondsAPicture = (performance.now() - start) / 1000 / count;
-  const secondsAView = secondsAPicture * count, rest = (deadline - performance.now()) / 1000;
-  const extra = views ?? Math.max(1, Math.min(4, Math.floor(rest / 4 / secondsAView)));
-  const text = `the head learns from ${extra} varied views beside the pictures as they are: ` +
-    `one takes ${secondsAView.toFixed(1)} s`;
-  yield { kind: "decision", text };
-  const more: LabelledFeatures[] = [], total = extra * count, of = "views" as const;
-  for (
-    const [pictures, into, from] of [[train, sets, 0], [validation, more, train.size]] as const
-  ) {
-    const varied = pictures.source(preparation, { augmentation: headViews, seed });
-    for (let epoch = 0; epoch < extra; epoch++) {
-      const part = { of, total, before: extra * from + epoch * pictures.size };
-      into.push(yield* told(part, extractor.stream(varied, { epoch, signal })));
+  const more: LabelledFeatures[] = [], of = "views" as const;
+  const sources = [[train, sets], [validation, more]] as const;
+  const varied = sources.map(([pictures, into]) => ({
+    into,
+    source: pictures.source(preparation, { augmentation: headViews, seed }),
+  }));
+  let extra = views ?? 1;
+  for (let epoch = 0, before = 0; epoch < extra; epoch++) {
+    const begun = performance.now();
+    for (const { source, into } of varied) {
+      const part = { of, total: extra * count, before };
+      into.push(yield* told(part, extractor.stream(source, { epoch, signal })));
+      before += source.size;
     }
+    if (epoch > 0) continue;
+    // A view may be decoded anew, which pictures as they are were not: only now it is known.
+    const seconds = (performance.now() - begun) / 1000, rest = (deadline - begun) / 1000;
+    extra = views ?? Math.max(1, Math.min(8, Math.floor(rest / 8 / seconds)));
+    const text = `the head learns from ${extra} varied view${extra === 1 ? "" : "s"} beside the ` +
+      `pictures as they are: one takes ${seconds.toFixed(1)} s`;
+    yield { kind: "decision", text };
   }
   const all = { train: joinFeatures(sets), validation: held, more: joinFeatures(more) };
   return { sets: all, secondsAPicture };

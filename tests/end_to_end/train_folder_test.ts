@@ -41,7 +41,7 @@ Deno.test("train --data: says what it found, decides, measures, and leaves a run
       /sizes {3}all 28×28 pixels/,
       /classes Bag 16, Sneaker 16, Trouser 16/,
       /split {3}20\.0 % held out to choose by, by content/,
-      /decided the head learns from \d varied views/,
+      /decided the head learns from \d varied views?/,
       /score {3}head: validation/,
       /class +precision +recall/,
       /done {4}test accuracy/,
