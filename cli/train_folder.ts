@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { augmentationLevels } from "../data/augmentation.ts";
+import { fileSize } from "../data/files.ts";
 import { type FolderDataset, openFolder } from "../data/folder.ts";
 import type { FolderPictures } from "../data/folder_pictures.ts";
 import { serializeCheckpoint } from "../models/checkpoint.ts";
@@ -122,7 +123,11 @@ export async function trainFolder(
   const job: Job = { weights, dataset, settings, folder, report, signal };
   const isWhole = await fineTuned(job);
   if (!isWhole && interrupt.code !== undefined) {
-    report.note(`stopped; the best so far is in ${context.lines.path(folder.file("best"))}`);
+    const best = folder.file("best"), isThere = await fileSize("stop", best) !== undefined;
+    const where = isThere
+      ? `the best so far is in ${context.lines.path(best)}`
+      : "nothing is learnt";
+    report.note(`stopped; ${where}`);
     return interrupt.code;
   }
   report.end(folder);
@@ -179,9 +184,8 @@ async function begin(
 
 /** Fine-tunes, saves, measures and reports; false where the user stopped it. */
 async function fineTuned(job: Job): Promise<boolean> {
-  const { weights, dataset, settings: { preparation }, folder, report } = job;
+  const { dataset, folder, report } = job;
   const firstBatch = await writeFirstBatch(job);
-  const usage = { classes: dataset.classes, preparation };
   const [part, pictures] = dataset.test
     ? ["test", dataset.test] as const
     : ["validation", dataset.validation] as const;
@@ -191,12 +195,8 @@ async function fineTuned(job: Job): Promise<boolean> {
   };
   // The head may be fitted again to the validation pictures, and no longer be measured by them.
   const result = await tuned(job, part === "validation" ? measure : undefined);
-  const score = result && `${result.accuracy}`;
-  const bytes = serializeCheckpoint(weights.model, await weights.save(), usage, {
-    metadata: { dataset: dataset.name, ...(score ? { validation_score: score } : {}) },
-  });
-  await folder.write("best", bytes);
   if (result === undefined) return false;
+  await saveBest(job, result);
   if (part === "test") await measure();
   const data = { ...report.data(dataset, sections), firstBatch };
   await folder.write("reportData", JSON.stringify(data));
@@ -240,11 +240,26 @@ async function verified(
   }
 }
 
+/** Writes the weights as they are, with what is needed to use them. */
+async function saveBest(
+  { weights, dataset, settings: { preparation }, folder }: Job,
+  score?: { readonly accuracy: number },
+): Promise<void> {
+  const usage = { classes: dataset.classes, preparation };
+  const metadata = {
+    dataset: dataset.name,
+    ...(score ? { validation_score: `${score.accuracy}` } : {}),
+  };
+  const saved = await weights.save();
+  await folder.write("best", serializeCheckpoint(weights.model, saved, usage, { metadata }));
+}
+
 /** The best weights that could be had; undefined where the user stopped it. */
 async function tuned(
-  { weights, dataset, settings, folder, report, signal }: Job,
+  job: Job,
   onKept: (() => Promise<void>) | undefined,
 ): Promise<FineTuned | undefined> {
+  const { weights, dataset, settings, folder, report, signal } = job;
   const { freeze, augment, ...more } = settings;
   const tuning = fineTune(weights, dataset, {
     ...{ ...more, signal, until: stages[freeze], augmentation: augmentationLevels[augment] },
@@ -255,6 +270,7 @@ async function tuned(
       if (next.done) return next.value;
       const row = report.event(next.value);
       if (row !== undefined) await appendRow(folder.file("metrics"), row);
+      if (next.value.kind === "score" && next.value.isBest) await saveBest(job, next.value);
       if (next.value.kind === "kept") await onKept?.();
     }
   } catch (error) {

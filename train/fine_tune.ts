@@ -82,7 +82,7 @@ export type FineTuneEvent =
    * validation pictures here: a head that is fitted again knows them.
    */
   | { readonly kind: "kept"; readonly stage: FineTuneStage } & HeadScore
-  /** What a stage came to, and whether it is the best so far. */
+  /** What a stage came to, and whether it is the best so far: then the weights are those. */
   | { readonly kind: "score"; readonly stage: FineTuneStage; readonly isBest: boolean } & HeadScore;
 
 /** What {@link fineTune} returns: of the weights that it leaves. */
@@ -133,11 +133,11 @@ export async function* fineTune(
       const found = yield* laterStage(weights, parts, options, { stage, rest, ...first });
       if (found === undefined) break;
       const isBest = isSurelyBetter(found, best, parts.validation.size);
-      yield { kind: "score", stage, isBest, accuracy: found.accuracy, loss: found.loss };
       if (isBest) {
         best = { stage, ...found };
         weights.load({ tensors: new Map(found.saved) });
       }
+      yield { kind: "score", stage, isBest, accuracy: found.accuracy, loss: found.loss };
       signal?.throwIfAborted();
     }
   } finally {

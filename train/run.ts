@@ -230,6 +230,11 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
   try {
     const config: unknown = JSON.parse(new TextDecoder().decode(await readFile(action, file)));
     if (isConfig(config)) return config;
+    if (typeof config === "object" && config !== null && "fineTuning" in config) {
+      throw new UsageError(`Cannot ${action}: it is a fine-tuning, which is begun anew`, {
+        hint: "give its pictures as `data`, and the time it may take as `minutes`",
+      });
+    }
     throw new UsageError(
       `Cannot ${action}: ${file} is of another version of Fovea, whose recipes had other fields`,
       { hint: "begin another run, or resume it with the version that began it" },

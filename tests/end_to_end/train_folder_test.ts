@@ -103,3 +103,10 @@ Deno.test("train --data: options of recipes and of other data sets are refused b
   assert.equal(code, 1, err);
   assert.match(err, /nowhere does not exist/);
 });
+
+Deno.test("train --resume: a fine-tuning is told from a run of another version", async () => {
+  const { out } = await runTrain(at("parts"), "--freeze", "body", "--json");
+  const resumed = await command("train", ["--resume", `${lastObject(out).run}`]);
+  assert.equal(resumed.code, 2, resumed.err);
+  assert.match(resumed.err, /it is a fine-tuning, which is begun anew[^]*--data/);
+});
