@@ -33,7 +33,7 @@ import { names } from "./training_options.ts";
 const stored = "as the weights say";
 
 /** Nets that have weights without a file: those that ship, and those with an official address. */
-const weightNames: readonly ModelName[] = names(models).filter((name) =>
+export const weightNames: readonly ModelName[] = names(models).filter((name) =>
   isPretrainedName(name) || models[name].published !== undefined
 );
 

@@ -6,7 +6,7 @@ import { fileSize } from "../data/files.ts";
 import { type FolderDataset, openFolder } from "../data/folder.ts";
 import type { FolderPictures } from "../data/folder_pictures.ts";
 import { serializeCheckpoint } from "../models/checkpoint.ts";
-import { isModelName, models } from "../models/models.ts";
+import { models } from "../models/models.ts";
 import type { Classifier } from "../models/model.ts";
 import type { Preparation } from "../models/preparation.ts";
 import { initialWeights, type Weights } from "../models/weights.ts";
@@ -28,13 +28,10 @@ import { FolderReport } from "./folder_report.ts";
 import { version } from "./identity.ts";
 import { Interrupt } from "./interrupt.ts";
 import { loaderFor, manyPictures } from "./loader_threads.ts";
-import { findModel, modelOptions } from "./model_options.ts";
-import { choice, flag, group, integer, number, path, type Values } from "./options.ts";
+import { choice, flag, group, number, path, type Values } from "./options.ts";
 import { askToWrite } from "./permission.ts";
+import { findStart, type StartOptions } from "./start_net.ts";
 import { names } from "./training_options.ts";
-
-/** Which net is fine-tuned unless told otherwise. */
-const standardNet = "tf_efficientnet_lite0";
 
 /** How far each choice of `--freeze` goes. */
 const stages = { body: "head", most: "last", none: "all" } as const;
@@ -46,15 +43,9 @@ export const folderOptions = group("Your own pictures", {
       "path and label: a pretrained net is fine-tuned to them",
   }),
   minutes: number({ help: "time to aim at", default: 2, above: 0 }),
-  weights: { ...modelOptions.weights, unset: standardNet },
-  weightsDir: modelOptions.weightsDir,
   freeze: choice(names(stages), {
     help: "what stays as it was learnt: all before the head, most layers, or nothing",
     default: "none",
-  }),
-  imageSize: integer({
-    help: "height and width of what the net sees",
-    ...{ unset: "as the net is made for", min: 16, max: 1024 },
   }),
   skipDamaged: flag({ help: "leave damaged files out, instead of stopping" }),
 });
@@ -69,15 +60,13 @@ const others = [
 ] as const;
 
 /** What else the command was given. */
-interface More extends Partial<Record<(typeof others)[number], unknown>> {
-  readonly model?: string;
+interface More extends StartOptions, Partial<Record<(typeof others)[number], unknown>> {
   readonly augment?: keyof typeof augmentationLevels;
   readonly batchSize?: number;
   readonly validation?: number;
   readonly seed?: number;
   readonly runs?: string;
   readonly device: Parameters<typeof chooseDevice>[0];
-  readonly download: boolean;
   readonly json: boolean;
 }
 
@@ -98,9 +87,9 @@ export async function trainFolder(
     onProgress: ({ loadedBytes: done, totalBytes: total = 0 }) => report.reading(done, total),
   });
   report.found(dataset, context.lines.path(data));
-  const net = await findNet(options, context);
+  const net = await findStart(options, context);
   await askToWrite(root);
-  await verified(dataset, net.usage.preparation, signal, report);
+  await verified(dataset, net.preparation, signal, report);
   const { device, reason } = await chooseDevice(options.device);
   using _device = device;
   const { content, file } = net.checkpoint, seed = options.seed ?? 0;
@@ -116,7 +105,7 @@ export async function trainFolder(
       seed,
       batchSize: options.batchSize ?? 16,
     },
-    ...{ augment: options.augment ?? "medium", preparation: net.usage.preparation },
+    ...{ augment: options.augment ?? "medium", preparation: net.preparation },
   };
   await begin(folder, { device: device.name, data, dataset, model: net.name, weights, settings });
   report.run(folder.path);
@@ -152,18 +141,6 @@ interface Job {
   readonly folder: RunFolder;
   readonly report: FolderReport;
   readonly signal: AbortSignal;
-}
-
-/** The net to begin with. */
-async function findNet(options: FolderOptions & More, context: Context) {
-  const { model, imageSize, weightsDir, download } = options;
-  const { checkpoint, origin } = await findModel({
-    ...{ model: model === undefined ? undefined : modelName(model) },
-    ...{ weights: options.weights ?? model ?? standardNet, weightsDir, download },
-    ...{ size: imageSize, labels: undefined, fit: undefined, normalize: undefined },
-  }, context);
-  const { preparation } = checkpoint, name = modelName(checkpoint.model.name);
-  return { name, checkpoint, origin, usage: { preparation } };
 }
 
 /** Writes what is known before anything is trained. */
@@ -211,13 +188,6 @@ function refuseOthers(options: { readonly [key in (typeof others)[number]]?: unk
     `Cannot train with \`data\` and ${optionName(given)}: fine-tuning decides that by itself`,
     { hint: `leave ${optionName(given)} out` },
   );
-}
-
-function modelName(name: string): keyof typeof models {
-  if (isModelName(name)) return name;
-  throw new UsageError(`Cannot fine-tune ${name}: there is no such model in the table`, {
-    hint: "deno task models lists them",
-  });
 }
 
 /** Decodes everything once, so that all damage is known, and small sets are at hand. */

@@ -17,6 +17,7 @@ import { modelPermissions } from "./model_options.ts";
 import { askToWrite } from "./permission.ts";
 import { folderOptions, trainFolder } from "./train_folder.ts";
 import { planTraining, type TrainingPlan } from "./train_plan.ts";
+import { loadStart, startOptions } from "./start_net.ts";
 import { TrainingReport } from "./train_report.ts";
 import { dataOptions, dataPermissions, recipeOptions } from "./training_options.ts";
 import { version } from "./identity.ts";
@@ -44,6 +45,7 @@ export const command = defineCommand({
   options: {
     ...dataOptions,
     ...folderOptions,
+    ...startOptions,
     ...recipeOptions,
     ...group("Run", {
       runs: path({
@@ -72,8 +74,9 @@ export const command = defineCommand({
     const report = new TrainingReport(context, plan, options.json);
     report.begin(device, reason);
     const model = models[plan.model].create({ classes: plan.dataset.classes.length });
-    using weights = initialWeights(device, model, plan.recipe.seed);
     const { recipe, dataset } = plan, training = pictureTraining(model, dataset, recipe);
+    using weights = initialWeights(device, model, recipe.seed);
+    if (plan.start) loadStart(weights, plan.start, dataset.classes);
     using trainer = await Trainer.create({
       ...{ device, weights, recipe, ...training },
       testEachEpoch: options.testEachEpoch,
@@ -98,7 +101,7 @@ async function openFolder(
 }
 
 async function openRun(
-  { resume, recipe, dataset, dataDir, model }: TrainingPlan,
+  { resume, recipe, dataset, dataDir, model, start }: TrainingPlan,
   trainer: Trainer,
   folder: RunFolder,
   report: TrainingReport,
@@ -118,6 +121,7 @@ async function openRun(
     model,
     classes: dataset.classes,
     parameters: weights.size,
+    ...(start ? { from: start.origin } : {}),
   });
 }
 

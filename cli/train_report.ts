@@ -20,6 +20,7 @@ import {
 import { fovea } from "./identity.ts";
 import { jsonLine, printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
+import { knowsClasses } from "./start_net.ts";
 import type { TrainingPlan } from "./train_plan.ts";
 
 /** Kernels worth a line: fewer are made before anybody would read it. */
@@ -49,7 +50,7 @@ export class TrainingReport {
 
   /** The first lines, before anything slow. */
   begin(device: Device, reason: string): void {
-    const { err } = this.context, { dataset, model, recipe } = this.plan;
+    const { err } = this.context, { dataset, model, recipe, start } = this.plan;
     const { train, test, validation, classes } = dataset;
     err.line(`${err.paint.bold(fovea)}  ${model} on ${dataset.name}, ${device.name} (${reason})`);
     const sizes = [
@@ -69,6 +70,10 @@ export class TrainingReport {
           augmentationNote(recipe.augmentation)
         }, seed ${recipe.seed}`,
     );
+    if (start) {
+      const head = knowsClasses(start, classes) ? "its head" : "a new head";
+      err.line(`begins  with ${printable(start.origin)}, ${head}`);
+    }
     if (validation || recipe.validation === 0) return;
     err.line(
       `held    ${formatPercent(recipe.validation)} of the training images, to choose the best by`,

@@ -5,13 +5,13 @@
 import { basename, join } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { fileError, fileSize, readFile } from "../data/files.ts";
-import { runFiles } from "../train/run_folder.ts";
+import { runFiles, shownFiles } from "../train/run_folder.ts";
 import { schedules } from "../train/schedule.ts";
 import { parseReportData } from "./check.ts";
 import type { Json, ReportData, ReportEpoch, ReportRate, ReportRun, ReportScores } from "./data.ts";
 
 /** What a report leaves in a run folder. */
-export const reportFiles = { data: runFiles.reportData, page: runFiles.report } as const;
+export const reportFiles = { data: shownFiles.reportData, page: shownFiles.report } as const;
 
 /** A run, as its configuration and its metrics tell it. */
 export interface RunRecord {

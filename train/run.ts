@@ -27,6 +27,8 @@ export interface RunConfig {
   readonly model: string;
   readonly classes: readonly string[];
   readonly recipe: Recipe;
+  /** Where the weights came from that it began with, in words; drawn at random without. */
+  readonly from?: string;
   /** Trained elements. */
   readonly parameters: number;
 }

@@ -15,10 +15,16 @@ export const runFiles = {
   best: "best.safetensors",
   last: "last.safetensors",
   state: "state.safetensors",
+} as const;
+
+/** Names of what a fine-tuning leaves for people to look at. */
+export const shownFiles = {
   firstBatch: "first_batch.png",
   reportData: "report_data.json",
   report: "report.html",
 } as const;
+
+const allFiles = { ...runFiles, ...shownFiles };
 
 /** End of a folder's name while the run in it is being begun. */
 const unborn = ".part";
@@ -69,12 +75,12 @@ export class RunFolder implements Disposable {
   }
 
   /** Path of one of the files. */
-  file(name: keyof typeof runFiles): string {
-    return join(this.path, runFiles[name]);
+  file(name: keyof typeof allFiles): string {
+    return join(this.path, allFiles[name]);
   }
 
   /** Overwrites one of the files. */
-  async write(name: keyof typeof runFiles, content: Uint8Array | string): Promise<void> {
+  async write(name: keyof typeof allFiles, content: Uint8Array | string): Promise<void> {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     await writeWhole("save the run", this.file(name), bytes);
   }

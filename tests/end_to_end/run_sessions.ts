@@ -7,7 +7,7 @@ import { initialWeights } from "../../models/weights.ts";
 import { pictureTraining } from "../../train/classification.ts";
 import type { Recipe } from "../../train/recipes.ts";
 import { Run, type RunConfig } from "../../train/run.ts";
-import type { RunFolder } from "../../train/run_folder.ts";
+import type { runFiles, RunFolder } from "../../train/run_folder.ts";
 import type { FitEvent } from "../../train/fit_events.ts";
 import { Trainer } from "../../train/trainer.ts";
 import { bitsOf, checksum } from "./weights.ts";
@@ -96,7 +96,9 @@ export interface Leftovers {
 }
 
 /** Reads what a run left. */
-export async function leftovers(folder: Pick<RunFolder, "file">): Promise<Leftovers> {
+export async function leftovers(
+  folder: { file(name: keyof typeof runFiles): string },
+): Promise<Leftovers> {
   const { tensors, metadata } = parseSafetensors(await Deno.readFile(folder.file("state")));
   const { epoch, batch, standing } = metadata, { best, last } = JSON.parse(standing);
   const told = JSON.stringify({ epoch, batch, best, last });

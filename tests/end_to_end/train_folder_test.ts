@@ -110,3 +110,22 @@ Deno.test("train --resume: a fine-tuning is told from a run of another version",
   assert.equal(resumed.code, 2, resumed.err);
   assert.match(resumed.err, /it is a fine-tuning, which is begun anew[^]*--data/);
 });
+
+Deno.test("train --weights: a data set of the table begins with what a net has learnt", async () => {
+  const words = ["--weights", "tutorial-cnn", "--epochs", "1", "--device", "wasm", "--json"];
+  const start = async (...more: string[]) => {
+    const all = [...words, "--runs", at("runs"), ...more];
+    return await command("train", all, { writable: folder });
+  };
+  const { code, out, err } = await start();
+  assert.equal(code, 0, err);
+  // CIFAR-10 has ten classes too, which are others.
+  assert.match(err, /begins {2}with built-in weights, a new head/);
+  const best = join(`${lastObject(out).run}`, "best.safetensors");
+  const again = await start("--weights", best, "--lr", "1e-9");
+  assert.match(again.err, /begins {2}with weights of \S+, its head/);
+  const [first, second] = [out, again.out].map((text) => Number(lastObject(text).test_accuracy));
+  assert(Math.abs(first - second) < 0.02, `${first} and ${second} after steps of nothing`);
+  const refused = await start("--model", "resnet20");
+  assert.equal(refused.code, 2, refused.err);
+});
