@@ -17,6 +17,11 @@ export function isNan(x: string, type: Floats = "f32"): string {
   return `((bitcast<${word}>(${x}) & ${word}(0x7fffffffu)) > ${word}(0x7f800000u))`;
 }
 
+/** Whether a float is NaN or infinite, by its bits. */
+export function isNotFinite(x: string): string {
+  return `((bitcast<u32>(${x}) & 0x7fffffffu) >= 0x7f800000u)`;
+}
+
 /** `fovea_is_nan`, for expressions that ask for it more than once. */
 export const isNanFunction = `fn fovea_is_nan(x: f32) -> bool { return ${isNan("x")}; }`;
 

@@ -4,7 +4,7 @@
  */
 import type { Binding, WgslPass } from "../core/kernel.ts";
 import { perElement } from "../core/kernel.ts";
-import { floatFunction, wgslFloat } from "../core/wgsl_floats.ts";
+import { floatFunction, isNan, isNotFinite, wgslFloat } from "../core/wgsl_floats.ts";
 
 /** Prints the parts of a row kernel; all expressions may use `row`, `base` (= row · length). */
 export interface RowText {
@@ -80,8 +80,14 @@ function fold(kind: "sum" | "max", value: string, total: string, loop: string): 
 function shortText(length: number): RowText {
   const loop = `for (var j = 0u; j < ${length}u; j++)`;
   return {
-    reduce: (name, kind, value) =>
-      `${fold(kind, value, `${name}_`, loop)}\n  let ${name} = ${name}_;`,
+    reduce: (name, kind, value) => {
+      const total = `${name}_`;
+      // In a row of one element compilers take x − x for 0, and log(exp(x)) − x: a choice by bits
+      // is nothing that they look through.
+      const isBad = kind === "max" ? isNotFinite(total) : isNan(total);
+      const result = length === 1 ? `select(${total}, ${nanText}, ${isBad})` : total;
+      return `${fold(kind, value, total, loop)}\n  let ${name} = ${result};`;
+    },
     each: (statements) => `  ${loop} {\n    let at = base + j;\n    ${statements}\n  }`,
     once: (statements) => `  ${statements}`,
   };
