@@ -3,6 +3,7 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import type { Image } from "../data/image.ts";
 import { fileError, writeWhole } from "../data/files.ts";
+import { imageOf } from "../data/preparation.ts";
 import { GradCam } from "../train/grad_cam.ts";
 import { overlayHeat } from "../train/heat_overlay.ts";
 import type { Predictor } from "../train/predictor.ts";
@@ -104,12 +105,3 @@ function checkTarget(target: string, folder: string, pictures: readonly string[]
 }
 
 const isFile = (target: string): boolean => /\.png$/i.test(target);
-
-/** What a net sees, as a picture. */
-export function imageOf(
-  pixels: Uint32Array<ArrayBuffer>,
-  { width, height }: { readonly width: number; readonly height: number },
-): Image {
-  const data = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
-  return { width, height, data };
-}

@@ -1,10 +1,10 @@
 /** What `predict` prints: for people, as JSON, as CSV; what could not be read stands at the end. */
 import type { Image } from "../data/image.ts";
+import { imageOf } from "../data/preparation.ts";
 import type { Guess } from "../train/predictor.ts";
 import type { CommandLines } from "./command_lines.ts";
 import { csvRow } from "./csv.ts";
 import { exitCodes } from "./exit.ts";
-import { imageOf } from "./explanations.ts";
 import { formatCount, formatPercent } from "./format.ts";
 import { halfBlocks } from "./half_blocks.ts";
 import { jsonLine, printable } from "./printable.ts";

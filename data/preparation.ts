@@ -204,6 +204,15 @@ export function preparePacked(
   return into;
 }
 
+/** Prepared pixels as a picture: what a net sees, to be looked at. The memory is shared. */
+export function imageOf(
+  pixels: Uint32Array<ArrayBuffer>,
+  { width, height }: { readonly width: number; readonly height: number },
+): Image {
+  const data = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+  return { width, height, data };
+}
+
 const mirrored: readonly DrawnStep[] = [{ kind: "horizontal-flip" }];
 
 /** Flips as steps. */

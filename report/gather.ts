@@ -2,7 +2,7 @@
 import { Random } from "../core/rng.ts";
 import { encodePng, type Image } from "../data/image.ts";
 import type { Pictures } from "../data/pictures.ts";
-import { prepareImage } from "../data/preparation.ts";
+import { imageOf, prepareImage } from "../data/preparation.ts";
 import { evaluateClasses } from "../train/class_evaluation.ts";
 import type { ClassReport } from "../train/class_report.ts";
 import { GradCam } from "../train/grad_cam.ts";
@@ -76,7 +76,7 @@ export async function gatherReport(
   for (const index of [...half, ...right]) {
     signal?.throwIfAborted();
     const pixels = await seen(index), heat = await cam.explain(pixels);
-    const image = overlayHeat(imageOf(pixels, predictor), heat);
+    const image = overlayHeat(imageOf(pixels, predictor.usage.preparation), heat);
     heated.push({ ...await picture(index), heat: thumbnail(image) });
   }
   const each = async (indices: Iterable<number>): Promise<ReportPicture[]> =>
@@ -101,29 +101,13 @@ async function pictureOf(
   pixels: Uint32Array<ArrayBuffer>,
   { name, label }: { readonly name: string; readonly label: number },
 ): Promise<ReportPicture> {
-  const { classes } = predictor.usage, p = softmax(await predictor.logits(pixels));
-  const guesses = classes.map((label, k) => ({ label, probability: p[k] }))
-    .sort((a, b) => b.probability - a.probability).slice(0, 3);
+  const { classes, preparation } = predictor.usage, truth = classes[label];
+  const [guesses] = await predictor.predictPrepared(pixels, { top: classes.length });
+  const own = guesses.find((guess) => guess.label === truth);
   return {
-    image: thumbnail(imageOf(pixels, predictor)),
-    ...{ name, guesses },
-    ...(label < 0 ? {} : { truth: classes[label], loss: -Math.log(p[label]) }),
-  };
-}
-
-function softmax(logits: Float32Array): Float64Array {
-  const top = Math.max(...logits), powers = Float64Array.from(logits, (z) => Math.exp(z - top));
-  const sum = powers.reduce((a, b) => a + b);
-  return powers.map((power) => power / sum);
-}
-
-/** What a net sees, as a picture. */
-function imageOf(pixels: Uint32Array<ArrayBuffer>, { usage }: Predictor): Image {
-  const { width, height } = usage.preparation;
-  return {
-    width,
-    height,
-    data: new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length * 4),
+    image: thumbnail(imageOf(pixels, preparation)),
+    ...{ name, guesses: guesses.slice(0, 3) },
+    ...(own ? { truth, loss: -Math.log(own.probability) } : {}),
   };
 }
 
